@@ -1,0 +1,1 @@
+"""What heimdex talks about: frozen dataclasses and the error tree. Imports nothing but numpy."""

@@ -1,0 +1,116 @@
+"""Every error that heimdex raises on purpose.
+
+HeimdexError
+├── BadRequest            the caller can mend it
+│   └── SettingsInvalid
+├── NotFound
+├── MediaRejected         one file, one reason
+├── EmbedderUnavailable   retrying may help
+├── EmbedderRejected      retrying will not help
+├── ModelInvalid          a model folder that cannot be used
+├── DimensionMismatch
+├── StoreUnavailable
+└── MigrationFailed
+
+Each carries what happened and what to do about it. ``code`` is stable: it is the ``type`` of the
+HTTP problem, the anchor in the documentation and the field in the log.
+"""
+
+from __future__ import annotations
+
+from heimdex.domain.media import Reason
+
+
+class HeimdexError(Exception):
+    """What happened, and a remedy that the reader can carry out."""
+
+    code = "error"
+    http_status = 500
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class BadRequest(HeimdexError):
+    """The request cannot mean anything; nothing was done."""
+
+    code = "bad_request"
+    http_status = 422
+    exit_code = 2
+
+
+class SettingsInvalid(BadRequest):
+    """A setting has a value that heimdex cannot run with."""
+
+    code = "settings_invalid"
+
+
+class NotFound(HeimdexError):
+    """No such video, scene or file."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class MediaRejected(HeimdexError):
+    """One media file cannot be indexed; the others are not concerned."""
+
+    code = "media_rejected"
+    http_status = 422
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail or reason.explanation}", remedy=reason.remedy)
+        self.reason = reason
+        self.detail = detail or reason.explanation
+
+
+class EmbedderUnavailable(HeimdexError):
+    """The model did not answer in time; retrying may help."""
+
+    code = "embedder_unavailable"
+    http_status = 503
+
+
+class EmbedderRejected(HeimdexError):
+    """The model refused the input or the signature; retrying will not help."""
+
+    code = "embedder_rejected"
+    http_status = 502
+
+
+class ModelInvalid(HeimdexError):
+    """A model folder is incomplete, damaged or of another kind."""
+
+    code = "model_invalid"
+
+
+class DimensionMismatch(HeimdexError):
+    """Vectors of two spaces met."""
+
+    code = "dimension_mismatch"
+    http_status = 409
+
+    def __init__(self, *, stored: int, got: int, model_id: str) -> None:
+        super().__init__(
+            f"The library holds {stored}-d vectors; {model_id} makes {got}-d ones.",
+            remedy=f"Run `heimdex reembed --model {model_id}`, or restore the former model.",
+        )
+
+
+class StoreUnavailable(HeimdexError):
+    """The database does not answer."""
+
+    code = "store_unavailable"
+    http_status = 503
+
+
+class MigrationFailed(HeimdexError):
+    """The schema is not what this version expects, and could not be brought there."""
+
+    code = "migration_failed"

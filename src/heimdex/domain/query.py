@@ -1,0 +1,69 @@
+"""What a person asks, and what heimdex makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from heimdex.domain.ids import VideoId
+
+
+class Channel(StrEnum):
+    """One ranking source."""
+
+    VISUAL = "visual"
+    TRANSCRIPT = "transcript"
+    SUMMARY = "summary"
+    LEXICAL = "lexical"
+
+
+class Mode(StrEnum):
+    """What CLIP may do. ``AUTO`` is a request, never a result."""
+
+    RECALL = "recall"
+    RERANK = "rerank"
+    SKIP = "skip"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """How likely the answer is seen, said, or both. Sums to 1."""
+
+    visual: float
+    transcript: float
+    both: float
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The router's decision for one query."""
+
+    mode: Mode
+    #: 0 to 1
+    confidence: float
+    #: such as ``Strong visual intent: object:car, attr:red``
+    reason: str
+    prior: Prior
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFilter:
+    """Which scenes may be answered at all. Empty means every scene."""
+
+    video_ids: frozenset[VideoId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A checked request: NFC text without control characters, a limit within bounds."""
+
+    query: str
+    limit: int = 10
+    mode: Mode = Mode.AUTO
+    #: channel -> weight in [0, 1]; overrides the settings where given
+    weights: dict[Channel, float] = field(default_factory=dict)
+    filter: SearchFilter = SearchFilter()
+    explain: bool = False
+    #: also return hits whose label is ``none``
+    include_weak: bool = False

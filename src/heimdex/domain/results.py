@@ -1,0 +1,122 @@
+"""What a search gives back. Every figure in a hit can be recomputed from its receipt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from heimdex.domain.ids import SceneId, VideoId
+from heimdex.domain.media import Segment, Span
+from heimdex.domain.query import Channel, Intent, Mode
+
+
+class Label(StrEnum):
+    """How sure heimdex is that a hit is one; never a cosine shown as a percentage."""
+
+    STRONG = "strong"
+    MEDIUM = "medium"
+    WEAK = "weak"
+    NONE = "none"
+
+
+class ChannelStatus(StrEnum):
+    """How a channel fared in one search. ``EMPTY`` answered and found nothing."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A scene that one channel proposes, with the channel's own score (a similarity: it rises)."""
+
+    scene_id: SceneId
+    raw: float
+    #: presentation time of the keyframe that matched, visual channel only
+    frame_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One line of a hit's receipt: what one channel added to its score."""
+
+    channel: Channel
+    #: 1-based place in that channel, None when CLIP only rescored the scene
+    rank: int | None
+    raw: float
+    normalised: float
+    weight: float
+    frame_s: float | None = None
+    text: str | None = None
+    text_span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SceneDetails:
+    """What is shown about a scene."""
+
+    scene_id: SceneId
+    video_id: VideoId
+    title: str
+    path: Path
+    span: Span
+    video_duration_s: float
+    fps: float | None
+    segments: tuple[Segment, ...]
+    #: (time_s, thumbnail file relative to the artefact folder)
+    keyframes: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A returned scene with its evidence."""
+
+    rank: int
+    scene: SceneDetails
+    score: float
+    label: Label
+    #: where to start playing: the matched words or the scene's start
+    moment_s: float
+    matched: tuple[Match, ...]
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReport:
+    """One channel's part in a search."""
+
+    status: ChannelStatus
+    candidates: int = 0
+    weight: float = 0.0
+    took_ms: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """The whole answer (DESIGN section 7)."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    took_ms: float
+    mode_requested: Mode
+    intent: Intent
+    mode_used: Mode
+    channels: dict[Channel, ChannelReport]
+    exhaustive: bool
+    degraded_reasons: tuple[str, ...] = ()
+    next_cursor: str | None = None
+    #: ``union`` or ``text`` when CLIP reranked
+    rerank_pool: str | None = None
+    #: how the final score came about, step by step, when ``explain`` was asked
+    explanation: dict[str, object] = field(default_factory=dict)
+    #: such as which model answered and what it does not know
+    notices: tuple[str, ...] = ()
+
+    @property
+    def degraded(self) -> bool:
+        return bool(self.degraded_reasons)

@@ -1,0 +1,240 @@
+"""Every Protocol between the use cases and the outside, in the words of the domain.
+
+Adapters satisfy these structurally; `tests/contract/` holds one suite per port, run over each
+adapter and over the fake in `heimdex.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heimdex.domain.ids import SceneId, VideoId
+from heimdex.domain.media import DecodedVideo, FileStamp, LibraryStatus, MediaFacts, Reason, Scene, Segment
+from heimdex.domain.query import Channel, SearchFilter
+from heimdex.domain.results import Candidate, SceneDetails
+
+Vector = NDArray[np.float32]
+Matrix = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Cosines of one model below which a best match means little, measured on held-out data."""
+
+    weak: float
+    medium: float
+    strong: float
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """Which space vectors belong to. Vectors of two models never mix."""
+
+    model_id: str
+    revision: str
+    dim: int
+    #: what every answer must say about this model, empty for a general one
+    notice: str = ""
+    calibration: Calibration | None = None
+
+
+class Embedder(Protocol):
+    """Texts and images into one space (CLIP). Contract: tests/contract/test_embedder.py."""
+
+    @property
+    def model(self) -> EmbeddingModel: ...
+
+    async def embed_texts(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
+        """Return (len(texts), dim) float32: input order, rows of unit L2 norm.
+
+        Raises:
+            EmbedderUnavailable: no answer within ``timeout_s``; retrying may help.
+            EmbedderRejected: input or signature refused; retrying will not help.
+        """
+        ...
+
+    async def embed_images(self, images: Sequence[Image], *, timeout_s: float) -> Matrix:
+        """Return (len(images), dim) float32 for upright RGB images of any size, (height, width, 3) uint8."""
+        ...
+
+
+class TextEmbedder(Protocol):
+    """Meaning of text: queries and passages into one space. Contract: tests/contract/test_text_embedder.py."""
+
+    @property
+    def model(self) -> EmbeddingModel: ...
+
+    async def embed_queries(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
+        """Return (len(texts), dim) float32 unit rows."""
+        ...
+
+    async def embed_passages(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
+        """Return (len(texts), dim) float32 unit rows."""
+        ...
+
+
+class MediaDecoder(Protocol):
+    """One pass over a video file. Contract: tests/contract/test_media_decoder.py."""
+
+    def decode(self, path: Path, keyframes: Path, *, on_progress: Callable[[float], None]) -> DecodedVideo:
+        """Decode ``path`` once; write keyframe JPEGs into the existing folder ``keyframes``.
+
+        Args:
+            on_progress: called with the decoded fraction, 0 to 1.
+
+        Raises:
+            MediaRejected: with the reason that the library lists.
+        """
+        ...
+
+
+class TranscriptReader(Protocol):
+    """Text that lies beside a video."""
+
+    def read_sidecars(self, video: Path) -> list[Segment]:
+        """Return the segments of subtitle files that belong to ``video``, in order of time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedScene:
+    """A scene ready to be published. Row i of ``visual`` belongs to keyframe i."""
+
+    scene_id: SceneId
+    scene: Scene
+    transcript: str
+    visual: Matrix | None
+    meaning: Vector | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedVideo:
+    """A video ready to be published in one transaction."""
+
+    video_id: VideoId
+    file: FileStamp
+    title: str
+    facts: MediaFacts
+    scenes: tuple[IndexedScene, ...]
+    segments: tuple[Segment, ...]
+    #: of the settings that the scenes depend on; another fingerprint means index again
+    fingerprint: str
+    visual_model: EmbeddingModel | None = None
+    meaning_model: EmbeddingModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What the library knows about a path."""
+
+    file: FileStamp
+    #: None when the file was unreadable
+    video_id: VideoId | None
+    fingerprint: str
+    reason: Reason | None = None
+
+
+class Catalogue(Protocol):
+    """The library as the ingest side sees it. Contract: tests/contract/test_catalogue.py."""
+
+    async def known_file(self, path: Path) -> KnownFile | None: ...
+
+    async def find_content(self, sha256: str, fingerprint: str) -> VideoId | None:
+        """Return the video already indexed from the same bytes with the same settings."""
+        ...
+
+    async def link_file(self, file: FileStamp, video_id: VideoId) -> None:
+        """Note that ``file`` holds the content of ``video_id``: moved, renamed or a copy."""
+        ...
+
+    async def record_unreadable(self, file: FileStamp, reason: Reason, detail: str, fingerprint: str) -> None: ...
+
+    async def publish(self, video: IndexedVideo) -> None:
+        """Store the video and all that belongs to it, or nothing; replaces an earlier indexing of the content."""
+        ...
+
+    async def status(self) -> LibraryStatus: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WordQuery:
+    """Terms as `heimdex.ranking.tokens` makes them: every phrase is a run of index terms."""
+
+    #: any of these adds to the score
+    phrases: tuple[tuple[str, ...], ...]
+    #: each of these must occur
+    required: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """One channel's candidates, best first, one per scene."""
+
+    candidates: list[Candidate]
+    #: whether every scene that the filter admits was looked at
+    exhaustive: bool = True
+
+
+class SceneIndex(Protocol):
+    """The library as the search side sees it. Contract: tests/contract/test_scene_index.py."""
+
+    async def nearest(
+        self,
+        channel: Channel,
+        model: EmbeddingModel,
+        query: Vector,
+        *,
+        limit: int,
+        within: SearchFilter,
+        timeout_s: float,
+    ) -> Retrieved:
+        """Return the scenes nearest to a unit vector; raw is the cosine of the best keyframe or passage."""
+        ...
+
+    async def match_words(self, query: WordQuery, *, limit: int, within: SearchFilter, timeout_s: float) -> Retrieved:
+        """Return scenes whose transcript has the terms; raw is BM25 (Robertson & Zaragoza 2009)."""
+        ...
+
+    async def score_scenes(
+        self, model: EmbeddingModel, query: Vector, scene_ids: Sequence[SceneId], *, timeout_s: float
+    ) -> Mapping[SceneId, Candidate]:
+        """Score a pool in one round trip; a scene without a vector is absent from the result."""
+        ...
+
+    async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]: ...
+
+    async def covered(self, channel: Channel, model: EmbeddingModel | None) -> int:
+        """Return how many scenes the channel can find."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamableVideo:
+    """A video that the server may stream."""
+
+    video_id: VideoId
+    title: str
+    path: Path
+    facts: MediaFacts
+    scenes: int
+    #: other files with the same content
+    copies: tuple[Path, ...] = field(default=())
+
+
+class VideoShelf(Protocol):
+    """Videos by id, for the web. A foreign or unknown id is `NotFound`, never a hint that it exists."""
+
+    async def video(self, video_id: VideoId) -> StreamableVideo: ...
+
+    async def videos(self) -> list[StreamableVideo]: ...
+
+    async def thumbnail(self, scene_id: SceneId) -> str:
+        """Return the thumbnail of the scene's best keyframe, relative to the artefact folder."""
+        ...

@@ -1,0 +1,169 @@
+"""All settings, checked once at the start and frozen.
+
+Sources, strongest first: command-line options, environment, `heimdex.toml` in the data directory,
+defaults. Names of the published guide stand alone (``VISUAL_MODE``); everything else is
+``HEIMDEX_…`` with ``__`` for nesting (``HEIMDEX_SEARCH__RERANK_POOL``). In the file the same names
+are written in lower case (``visual_mode``, ``[search] rerank_pool``).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from heimdex.domain.errors import SettingsInvalid
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SearchSettings(_Section):
+    """How a query is answered."""
+
+    rerank_pool: Literal["union", "text"] = Field(
+        "union", description="Which candidates CLIP reranks when `auto` chose rerank; `text` is the guide's."
+    )
+    candidates: int = Field(200, ge=1, le=1000, description="Candidates that each channel may bring.")
+    deadline_s: float = Field(2.5, gt=0, le=60, description="Time for the whole search, in seconds.")
+    channel_timeout_s: float = Field(1.5, gt=0, le=60, description="Time for one channel, in seconds.")
+
+
+class IngestSettings(_Section):
+    """What is indexed, and how much of the machine it may use."""
+
+    min_scene_s: float = Field(1.0, gt=0, description="Shorter scenes join their neighbour, in seconds.")
+    max_scene_s: float = Field(30.0, gt=1, description="Longer scenes are split, in seconds.")
+    keyframes_per_scene: int = Field(3, ge=1, le=8, description="Most keyframes kept for one scene.")
+    thumbnail_px: int = Field(480, ge=64, le=1920, description="Longer side of a stored keyframe, in pixels.")
+    timeout_s: float = Field(3600.0, gt=0, description="Time for decoding one file, in seconds.")
+    max_memory_bytes: int = Field(3 << 30, ge=256 << 20, description="Address space of the decoder, in bytes.")
+    max_duration_s: float = Field(86400.0, gt=0, description="Longest video that is indexed, in seconds.")
+    max_frame_px: int = Field(8192 * 8192, gt=0, description="Largest frame that is decoded, in pixels.")
+    max_scenes: int = Field(100_000, ge=1, description="Most scenes of one video.")
+
+
+class EmbeddingSettings(_Section):
+    """Which models are used and where they run."""
+
+    model: str = Field("pocket", description="Name of the CLIP model: `pocket`, a registry name or a folder.")
+    text_model: str = Field("auto", description="Model for the meaning of text; `auto` takes what is installed.")
+    threads: int = Field(0, ge=0, description="Threads for inference; 0 takes what the machine has.")
+    batch_size: int = Field(16, ge=1, le=256, description="Images embedded at once.")
+
+
+class WebSettings(_Section):
+    """The server."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8765, ge=0, le=65535, description="Port to listen on.")
+
+
+class LogSettings(_Section):
+    """What is written about the work."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severity that is logged.")
+    format: Literal["console", "json"] = Field("console", description="Lines for people, or for machines.")
+
+
+class Settings(BaseSettings):
+    """Built once by the command line; frozen; parts of it are passed on as plain values."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEIMDEX_", env_nested_delimiter="__", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("heimdex", appauthor=False)),
+        description="Folder for the database, thumbnails and models.",
+    )
+    database_url: SecretStr | None = Field(
+        None, validation_alias="DATABASE_URL", description="PostgreSQL with pgvector; unset runs an embedded one."
+    )
+
+    clip_runpod_url: str | None = Field(
+        None, validation_alias="CLIP_RUNPOD_URL", description="Embedding service; unset runs the model in the process."
+    )
+    clip_runpod_secret: SecretStr | None = Field(
+        None, validation_alias="CLIP_RUNPOD_SECRET", description="Shared secret of the embedding service."
+    )
+    clip_text_embedding_timeout_s: float = Field(
+        1.5, gt=0, le=60, validation_alias="CLIP_TEXT_EMBEDDING_TIMEOUT_S",
+        description="Time for a query embedding, all attempts together, in seconds.",
+    )  # fmt: skip
+    clip_text_embedding_max_retries: int = Field(
+        1, ge=0, le=5, validation_alias="CLIP_TEXT_EMBEDDING_MAX_RETRIES", description="Retries within that time."
+    )
+    visual_mode: Literal["recall", "rerank", "auto", "skip"] = Field(
+        "auto", validation_alias="VISUAL_MODE", description="What CLIP may do; `auto` decides per query."
+    )
+    multi_dense_enabled: bool = Field(
+        True, validation_alias="MULTI_DENSE_ENABLED", description="Off: CLIP never retrieves, recall becomes rerank."
+    )
+    weight_visual: float = Field(0.25, ge=0, le=1, validation_alias="WEIGHT_VISUAL", description="0 calls no CLIP.")
+    weight_transcript: float = Field(
+        0.45, ge=0, le=1, validation_alias="WEIGHT_TRANSCRIPT", description="Weight of the meaning of what is said."
+    )
+    weight_summary: float = Field(
+        0.10, ge=0, le=1, validation_alias="WEIGHT_SUMMARY", description="Weight of captions and summaries."
+    )
+    weight_lexical: float = Field(
+        0.20, ge=0, le=1, validation_alias="WEIGHT_LEXICAL", description="Weight of the exact words that are said."
+    )
+    threshold_visual: float | None = Field(
+        None, ge=-1, le=1, validation_alias="THRESHOLD_VISUAL",
+        description="Least cosine of a visual candidate; unset takes every candidate.",
+    )  # fmt: skip
+    rerank_candidate_pool_size: int = Field(
+        500, ge=1, le=10_000, validation_alias="RERANK_CANDIDATE_POOL_SIZE",
+        description="Candidates that CLIP rescores.",
+    )  # fmt: skip
+    rerank_clip_weight: float = Field(
+        0.3, ge=0, le=1, validation_alias="RERANK_CLIP_WEIGHT", description="CLIP's part in a reranked score."
+    )
+    rerank_min_score_range: float = Field(
+        0.05, ge=0, le=2, validation_alias="RERANK_MIN_SCORE_RANGE",
+        description="Raw cosine range below which CLIP does not reorder.",
+    )  # fmt: skip
+
+    search: SearchSettings = SearchSettings()
+    ingest: IngestSettings = IngestSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        data_dir = os.environ.get("HEIMDEX_DATA_DIR") or platformdirs.user_data_dir("heimdex", appauthor=False)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(data_dir) / "heimdex.toml")
+
+    @model_validator(mode="after")
+    def _some_channel_weighs(self) -> Self:
+        if self.weight_visual + self.weight_transcript + self.weight_summary + self.weight_lexical <= 0:
+            raise ValueError("all channel weights are 0: give WEIGHT_LEXICAL or another channel a weight")
+        return self
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read all sources. Raises SettingsInvalid naming the setting, its value and what is allowed."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsInvalid(
+            f"Setting {name}: {first['msg']} (got {first.get('input')!r}).",
+            remedy="Correct it in the environment or in heimdex.toml; `heimdex config show` lists all settings.",
+        ) from None
