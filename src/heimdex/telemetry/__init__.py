@@ -1,0 +1,1 @@
+"""What heimdex writes about its own work."""
