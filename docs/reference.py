@@ -44,7 +44,7 @@ def settings_page() -> str:
 
 def settings_intro() -> str:
     return (
-        "Strongest first: command-line options, environment, `heimdex.toml` in the data directory, the defaults below.\n"
+        "Strongest first: command-line options, environment, `heimdex.toml` in the data directory, the defaults.\n"
         "A value that cannot work stops the start with the name, the value and the remedy.\n"
     )
 
@@ -73,6 +73,11 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
+def _cell(text: str) -> str:
+    """Return the text on one line, without the character that ends a table cell."""
+    return " ".join(text.split()).replace("|", "/")
+
+
 def _commands(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
         found = [] if path == "heimdex" else [(path, command)] if command.invoke_without_command else []
@@ -91,7 +96,7 @@ def reasons_page() -> str:
 
 def openapi_page() -> str:
     """Return the description of the HTTP interface."""
-    from heimdex.web.app import describe  # noqa: PLC0415 - only this page needs the web
+    from heimdex.web.app import describe
 
     return json.dumps(describe(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
@@ -115,7 +120,7 @@ def main(check: bool) -> int:
         elif not check:
             file.write_text(text, encoding="utf-8")
     if stale:
-        print(f"stale reference pages: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+        sys.stderr.write(f"stale reference pages: {', '.join(stale)}; run `make docs`\n")
     return 1 if stale else 0
 
 
