@@ -1,0 +1,1 @@
+"""The HTTP interface and the search page: thin handlers over the use cases."""

@@ -1,0 +1,250 @@
+"""What goes over the wire: the names of DESIGN section 7, in seconds and unrounded scores."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+from urllib.parse import quote
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from heimdex.domain.media import LibraryStatus, UnreadableFile
+from heimdex.domain.query import Channel
+from heimdex.domain.results import ChannelReport, Hit, Match, SearchAnswer
+from heimdex.ports import StreamableVideo
+
+
+class SearchBody(BaseModel):
+    """A search. Only ``query`` is needed; an unknown field is refused, so that a slip is not ignored."""
+
+    model_config = ConfigDict(
+        extra="forbid", allow_inf_nan=False, json_schema_extra={"examples": [{"query": "red car driving", "limit": 10}]}
+    )
+
+    query: str = Field(description="What is seen or said, in English or Korean.")
+    limit: int = Field(10, description="Most results, 1 to 100.")
+    mode: str = Field("auto", description="`auto`, `recall`, `rerank` or `skip`.")
+    weights: dict[str, float] | None = Field(None, description="Channel to weight, instead of the settings'.")
+    video_ids: list[UUID] | None = Field(None, description="Search only these videos.")
+    explain: bool = Field(False, description="Also say how each score came about.")
+    include_weak: bool = Field(False, description="Also return scenes that are no good match.")
+
+
+class MatchOut(BaseModel):
+    """What one channel added to a result."""
+
+    channel: str
+    rank: int | None
+    raw: float
+    normalised: float
+    weight: float
+    frame_s: float | None
+    text: str | None
+
+    @classmethod
+    def of(cls, match: Match) -> Self:
+        return cls(
+            channel=match.channel.value,
+            rank=match.rank,
+            raw=match.raw,
+            normalised=match.normalised,
+            weight=match.weight,
+            frame_s=match.frame_s,
+            text=match.text,
+        )
+
+
+class ResultOut(BaseModel):
+    """A scene that was found. ``moment_s`` is where to start playing."""
+
+    rank: int
+    scene_id: UUID
+    video_id: UUID
+    title: str
+    start_s: float
+    end_s: float
+    moment_s: float
+    start_tc: str
+    thumbnail_url: str
+    stream_url: str
+    link: str
+    score: float
+    label: str
+    matched: list[MatchOut]
+    snippet: str
+
+    @classmethod
+    def of(cls, hit: Hit, query: str) -> Self:
+        scene = hit.scene
+        start, end = scene.span.start_s, scene.span.end_s
+        return cls(
+            rank=hit.rank,
+            scene_id=scene.scene_id,
+            video_id=scene.video_id,
+            title=scene.title,
+            start_s=start,
+            end_s=end,
+            moment_s=hit.moment_s,
+            start_tc=timecode(start),
+            thumbnail_url=f"/v1/scenes/{scene.scene_id}/thumbnail",
+            stream_url=f"/v1/videos/{scene.video_id}/stream",
+            link=f"/?q={quote(query, safe='')}&v={scene.video_id}#t={start:.3f},{end:.3f}",
+            score=hit.score,
+            label=hit.label.value,
+            matched=[MatchOut.of(match) for match in hit.matched],
+            snippet=hit.snippet,
+        )
+
+
+class ModeOut(BaseModel):
+    """What CLIP was allowed to do, and why."""
+
+    requested: str
+    used: str
+    confidence: float
+    reason: str
+
+
+class ChannelOut(BaseModel):
+    """How one channel fared."""
+
+    status: str
+    candidates: int
+    weight: float
+    took_ms: float
+    reason: str
+
+    @classmethod
+    def of(cls, report: ChannelReport) -> Self:
+        return cls(
+            status=report.status.value,
+            candidates=report.candidates,
+            weight=report.weight,
+            took_ms=report.took_ms,
+            reason=report.reason,
+        )
+
+
+class AnswerOut(BaseModel):
+    """The answer to a search."""
+
+    query: str
+    results: list[ResultOut]
+    took_ms: float
+    mode: ModeOut
+    degraded: bool
+    degraded_reasons: list[str]
+    channels: dict[str, ChannelOut]
+    exhaustive: bool
+    next_cursor: str | None
+    rerank_pool: str | None
+    notices: list[str]
+    explanation: dict[str, Any]
+
+    @classmethod
+    def of(cls, answer: SearchAnswer) -> Self:
+        intent = answer.intent
+        return cls(
+            query=answer.query,
+            results=[ResultOut.of(hit, answer.query) for hit in answer.hits],
+            took_ms=answer.took_ms,
+            mode=ModeOut(
+                requested=answer.mode_requested.value,
+                used=answer.mode_used.value,
+                confidence=intent.confidence,
+                reason=intent.reason,
+            ),
+            degraded=answer.degraded,
+            degraded_reasons=list(answer.degraded_reasons),
+            channels={channel.value: ChannelOut.of(report) for channel, report in answer.channels.items()},
+            exhaustive=answer.exhaustive,
+            next_cursor=answer.next_cursor,
+            rerank_pool=answer.rerank_pool,
+            notices=list(answer.notices),
+            explanation=answer.explanation,
+        )
+
+
+class VideoOut(BaseModel):
+    """A video of the library; its place on the disk stays on the server."""
+
+    video_id: UUID
+    title: str
+    duration_s: float
+    width_px: int
+    height_px: int
+    fps: float | None
+    scenes: int
+    copies: int
+    stream_url: str
+
+    @classmethod
+    def of(cls, video: StreamableVideo) -> Self:
+        return cls(
+            video_id=video.video_id,
+            title=video.title,
+            duration_s=video.facts.duration_s,
+            width_px=video.facts.width_px,
+            height_px=video.facts.height_px,
+            fps=video.facts.fps,
+            scenes=video.scenes,
+            copies=len(video.copies),
+            stream_url=f"/v1/videos/{video.video_id}/stream",
+        )
+
+
+class UnreadableOut(BaseModel):
+    """A file that was offered and is not searchable."""
+
+    file: str
+    reason: str
+    explanation: str
+    remedy: str
+
+    @classmethod
+    def of(cls, found: UnreadableFile) -> Self:
+        reason = found.reason
+        return cls(
+            file=showable(found.path.name),
+            reason=reason.value,
+            explanation=found.detail or reason.explanation,
+            remedy=reason.remedy,
+        )
+
+
+class StatusOut(BaseModel):
+    """How much of the library can be searched."""
+
+    videos: int
+    scenes: int
+    hours: float
+    segments: int
+    #: channel -> scenes that it can find
+    coverage: dict[str, int]
+    unreadable: list[UnreadableOut]
+    missing: list[str]
+
+    @classmethod
+    def of(cls, status: LibraryStatus) -> Self:
+        return cls(
+            videos=status.videos,
+            scenes=status.scenes,
+            hours=status.duration_s / 3600,
+            segments=status.segments,
+            coverage={Channel(name).value: count for name, count in status.coverage.items()},
+            unreadable=[UnreadableOut.of(found) for found in status.unreadable],
+            missing=[showable(path.name) for path in status.missing],
+        )
+
+
+def timecode(seconds: float) -> str:
+    """Return ``HH:MM:SS.mmm``."""
+    total_ms = round(seconds * 1000)
+    hours, rest = divmod(total_ms, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
+
+
+def showable(name: str) -> str:
+    """Return a file name that any encoder takes: bytes that are not UTF-8 become ``?``."""
+    return name.encode("utf-8", "replace").decode("utf-8")
