@@ -1,0 +1,88 @@
+"""The router: what a query seeks, and so what CLIP may do.
+
+Signals are whole words and phrases of two lexicons; their numbers decide the mode and the
+confidence (`decide`), their mixture the prior over seen, said and both (`prior_of`). The table of
+DESIGN section 1 holds; what the published rules leave open follows `docs/why/router.md`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+from heimdex.domain.query import Intent, Mode, Prior
+from heimdex.ranking.signals import Signals, find_signals
+
+#: Weights of the prior, per class (visual, transcript, both): fitted once by `benchmarks/router.py --fit`
+#: on two of the three shows in the development data, each class weighing the same, without a constant,
+#: so that a query without any signal leaves all three equally likely.
+_PRIOR_WEIGHTS: dict[str, tuple[float, float, float]] = {
+    "visual": (0.57, -0.74, 0.18),
+    "speech": (-0.53, 0.24, 0.29),
+    "mind": (-1.04, 0.73, 0.32),
+    "any_visual": (-0.04, 0.39, -0.35),
+    "any_speech": (-0.78, 0.84, -0.06),
+    "both": (-0.51, -0.51, 1.02),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    mode: Mode
+    confidence: float
+    title: str
+
+
+def decide(visual: int, speech: int) -> _Decision:
+    """Return the published decision for the two scores, with the branches that it leaves out."""
+    if visual >= 3 and speech == 0:
+        return _Decision(Mode.RECALL, 0.9, "Strong visual intent")
+    if visual >= 2 and speech <= 1:
+        return _Decision(Mode.RERANK, 0.7, "Moderate visual intent")
+    if visual >= 1 and speech == 0:
+        return _Decision(Mode.RERANK, 0.5, "Some visual intent")
+    if speech >= 2 and visual == 0:
+        return _Decision(Mode.SKIP, 0.9, "Strong speech intent")
+    if speech >= 1 and visual == 0:
+        return _Decision(Mode.SKIP, 0.7, "Speech intent")
+    if visual or speech:
+        return _Decision(Mode.RERANK, 0.4, "Mixed intent")
+    return _Decision(Mode.RERANK, 0.3, "No clear intent")
+
+
+def prior_features(signals: Signals) -> dict[str, float]:
+    """Return the capped numbers that the prior is computed from."""
+    visual, speech, mind = min(signals.visual, 5), min(signals.speech, 3), min(signals.mind, 3)
+    return {
+        "visual": visual,
+        "speech": speech,
+        "mind": mind,
+        "any_visual": float(visual > 0),
+        "any_speech": float(speech > 0),
+        "both": float(visual > 0 and speech > 0),
+    }
+
+
+def prior_of(signals: Signals) -> Prior:
+    """Return a multinomial logistic over the signals; uniform where there are none."""
+    features = prior_features(signals)
+    logits = [sum(features[name] * weights[i] for name, weights in _PRIOR_WEIGHTS.items()) for i in range(3)]
+    powers = [math.exp(logit - max(logits)) for logit in logits]
+    visual, transcript, both = (power / sum(powers) for power in powers)
+    return Prior(visual=visual, transcript=transcript, both=both)
+
+
+@lru_cache(maxsize=1024)
+def route(query: str) -> Intent:
+    """Return mode, confidence, reason and prior for any text; never raises.
+
+    The reason lists the signals by position: ``Strong visual intent: attr:red, object:car``.
+    """
+    signals = find_signals(query)
+    if not signals.words and not signals.found:
+        return Intent(Mode.SKIP, 0.0, "Empty query", Prior(1 / 3, 1 / 3, 1 / 3))
+    decision = decide(signals.visual, signals.speech)
+    evidence = ", ".join(f"{signal.kind}:{signal.text}" for signal in signals.found)
+    reason = f"{decision.title}: {evidence}" if evidence else decision.title
+    return Intent(decision.mode, decision.confidence, reason, prior_of(signals))
