@@ -1,0 +1,146 @@
+"""A CLIP model in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, ModelInvalid
+from heimdex.embedding.bulkhead import Bulkhead
+from heimdex.embedding.folder import BRING_AGAIN, TEXTUAL_GRAPH, VISUAL_GRAPH, read_clip_folder
+from heimdex.embedding.preprocess import preprocess
+from heimdex.embedding.rows import unit_rows
+from heimdex.embedding.session import Tower, tower
+from heimdex.embedding.tokenise import ClipTokeniser
+from heimdex.ports import EmbeddingModel, Image, Matrix
+
+#: texts embedded at once; more only makes the padding longer
+_TEXT_BATCH = 32
+_WORST_SIDE_PX = 65_536
+
+T = TypeVar("T")
+
+
+class LocalEmbedder:
+    """Satisfies `heimdex.ports.Embedder` with the two ONNX graphs of a model folder.
+
+    The graphs are opened at the first call. Texts and pictures have a worker thread each, so that
+    a query does not wait behind the keyframes of a film.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 0, batch_size: int = 16) -> None:
+        """Read and check ``folder``. Raises ModelInvalid."""
+        self._folder = read_clip_folder(folder)
+        self._batch_size = batch_size
+        self._visual = tower(folder / VISUAL_GRAPH, threads)
+        self._textual = tower(folder / TEXTUAL_GRAPH, threads)
+        self._visual_worker = Bulkhead("image")
+        self._textual_worker = Bulkhead("text")
+        self._tokeniser: ClipTokeniser | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def model(self) -> EmbeddingModel:
+        """The space of the rows."""
+        return self._folder.model
+
+    async def embed_texts(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
+        """Return (len(texts), dim) float32 unit rows. Raises EmbedderUnavailable, EmbedderRejected, ModelInvalid."""
+        if not texts:
+            return self._nothing()
+        asked = list(texts)
+        return await self._textual_worker.run(lambda wanted: self._texts(asked, wanted), timeout_s=timeout_s)
+
+    async def embed_images(self, images: Sequence[Image], *, timeout_s: float) -> Matrix:
+        """Return (len(images), dim) float32 unit rows. Raises EmbedderUnavailable, EmbedderRejected, ModelInvalid."""
+        if len(images) == 0:
+            return self._nothing()
+        pictures = [as_picture(image) for image in images]
+        return await self._visual_worker.run(lambda wanted: self._images(pictures, wanted), timeout_s=timeout_s)
+
+    def providers(self) -> tuple[str, ...]:
+        """Return what the image graph runs on, for `/health` and `heimdex doctor`."""
+        return self._visual.providers()
+
+    def close(self) -> None:
+        """Drop what waits."""
+        self._visual_worker.close()
+        self._textual_worker.close()
+
+    def _texts(self, texts: list[str], wanted: Callable[[], bool]) -> Matrix:
+        graph, rows = self._textual, []
+        _one_input(graph)
+        tokeniser = self._open_tokeniser()
+        for batch in _batches(texts, _TEXT_BATCH, graph.input_size(0)):
+            _still(wanted)
+            rows.append(self._run(graph, tokeniser.ids(batch, length=graph.input_size(1)), len(batch)))
+        return np.concatenate(rows)
+
+    def _images(self, pictures: list[PillowImage.Image], wanted: Callable[[], bool]) -> Matrix:
+        graph, rows = self._visual, []
+        _one_input(graph)
+        for batch in _batches(pictures, self._batch_size, graph.input_size(0)):
+            _still(wanted)
+            pixels = np.stack([preprocess(picture, self._folder.preprocessing) for picture in batch])
+            rows.append(self._run(graph, pixels, len(batch)))
+        return np.concatenate(rows)
+
+    def _run(self, graph: Tower, stacked: NDArray[Any], count: int) -> Matrix:
+        """Run one batch; a graph that is fixed to N rows gets its last batch filled up with repeats."""
+        fixed = graph.input_size(0)
+        if fixed is not None and fixed > count:
+            stacked = np.concatenate([stacked, np.repeat(stacked[-1:], fixed - count, axis=0)])
+        raw = graph.run({graph.input_names[0]: stacked})
+        return unit_rows(raw[:count], count=count, dim=self.model.dim, source=str(graph.file))
+
+    def _open_tokeniser(self) -> ClipTokeniser:
+        with self._opening:
+            if self._tokeniser is None:
+                file = self._folder.path / "textual" / "tokenizer.json"
+                try:
+                    self._tokeniser = ClipTokeniser(file, self._folder.tokenising)
+                except ValueError as error:
+                    raise ModelInvalid(f"{file} cannot be used: {error}.", remedy=BRING_AGAIN) from None
+            return self._tokeniser
+
+    def _nothing(self) -> Matrix:
+        return np.empty((0, self.model.dim), dtype=np.float32)
+
+
+def as_picture(image: Image) -> PillowImage.Image:
+    """Take (height, width, 3) uint8; grey and transparent pictures too. Raises EmbedderRejected."""
+    array = np.asarray(image)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    sized = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if not sized or array.dtype != np.uint8 or not all(0 < side <= _WORST_SIDE_PX for side in array.shape[:2]):
+        raise EmbedderRejected(
+            f"A picture of shape {array.shape} and type {array.dtype} cannot be embedded.",
+            remedy="Give (height, width, 3) of type uint8, red first.",
+        )
+    return PillowImage.fromarray(np.ascontiguousarray(array))
+
+
+def _batches(items: list[T], at_once: int, fixed: int | None) -> Iterator[list[T]]:
+    size = fixed or at_once
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _still(wanted: Callable[[], bool]) -> None:
+    if not wanted():
+        raise EmbedderUnavailable("The deadline passed before the model was asked.", remedy="Allow more time.")
+
+
+def _one_input(graph: Tower) -> None:
+    if len(graph.input_names) != 1:
+        raise ModelInvalid(
+            f"{graph.file} takes the inputs {', '.join(graph.input_names)}; one was due.",
+            remedy="Use an export with separate visual/ and textual/ graphs, as the organisation immich-app publishes.",
+        )
