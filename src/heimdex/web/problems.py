@@ -70,7 +70,7 @@ def install(app: FastAPI) -> None:
 async def _known(_request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HeimdexError)  # noqa: S101
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning(f"Request failed: {error.message}", error=error.code)
+        log.warning("Request failed", error=error.code, reason=error.message)
     return problem(error.http_status, error.code, error.message, remedy=error.remedy)
 
 

@@ -1,0 +1,72 @@
+"""``heimdex db``: the PostgreSQL that heimdex runs by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from heimdex.cli.output import remark, say, say_json
+from heimdex.cli.running import find_server
+from heimdex.cli.start import start
+from heimdex.domain.errors import BadRequest
+
+if TYPE_CHECKING:
+    from heimdex.settings import Settings
+
+app = typer.Typer(help="See or stop the database that heimdex runs.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="As a JSON object.")]
+
+
+@app.callback()
+def root() -> None:
+    """See or stop the database that heimdex runs."""
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show whether the database runs, and where its files are.
+
+    \b
+    heimdex db status
+    """
+    from heimdex.store.postmaster import server_pids
+
+    settings = start()
+    if settings.database_url:
+        found: dict[str, object] = {"kind": "external", "running": None, "folder": None, "processes": 0}
+    else:
+        folder = settings.data_dir.absolute() / "postgres"
+        pids = server_pids(folder) if folder.exists() else []
+        found = {"kind": "embedded", "running": bool(pids), "folder": str(folder), "processes": len(pids)}
+    if as_json:
+        say_json(found)
+    elif found["kind"] == "external":
+        say("DATABASE_URL names a server that heimdex does not run: `heimdex doctor` says whether it answers.")
+    else:
+        say(f"{'running' if found['running'] else 'stopped'}: {found['folder']}")
+
+
+@app.command()
+def stop(as_json: AsJson = False) -> None:
+    """Stop the database; the next command that needs it starts it again.
+
+    \b
+    heimdex db stop
+    """
+    settings = start()
+    _refuse_while_needed(settings)
+    from heimdex.store.embedded import EmbeddedPostgres
+
+    was_running = EmbeddedPostgres(settings.data_dir).stop()
+    if as_json:
+        say_json({"stopped": was_running})
+    else:
+        say("stopped" if was_running else "it was not running")
+
+
+def _refuse_while_needed(settings: Settings) -> None:
+    if settings.database_url:
+        raise BadRequest("DATABASE_URL names a server that heimdex does not run.", remedy="Stop it where it runs.")
+    if server := find_server(settings.data_dir):
+        remark(f"the server {server.url} uses it, and will start it again when it is asked.")

@@ -1,0 +1,183 @@
+"""``heimdex doctor``: what works, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from heimdex.cli.exits import ExitCode
+from heimdex.cli.output import plain, say, say_json
+from heimdex.cli.running import find_server
+from heimdex.cli.start import start
+from heimdex.domain.errors import HeimdexError
+
+if TYPE_CHECKING:
+    from heimdex.settings import Settings
+
+LEAST_FREE_BYTES = 1 << 30
+_MODEL_TIMEOUT_S = 60.0
+#: how far from 1 the length of a vector may be
+_NORM_TOLERANCE = 1e-3
+SAMPLE = Path(__file__).with_name("sample.mp4")
+
+State = Literal["ok", "optional", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check. ``optional``: absent, and heimdex does well without it."""
+
+    check: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+class NotWell(HeimdexError):
+    """A check failed."""
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="A list of JSON objects.")] = False) -> None:
+    """Check everything that heimdex needs; each line says ok, or what is missing and what to do.
+
+    \b
+    heimdex doctor
+    """
+    settings = start()
+    findings = asyncio.run(examine(settings))
+    if as_json:
+        say_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            mark = {"ok": "ok      ", "optional": "absent  ", "missing": "MISSING "}[finding.state]
+            say(f"{mark} {finding.check:<15} {plain(finding.detail)}")
+            if finding.remedy:
+                say(f"{'':<25}→ {plain(finding.remedy)}")
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Run every check, one after another; a failing one does not stop the rest."""
+    checks: dict[str, Callable[[Settings], Awaitable[Finding | str]]] = {
+        "python": _python,
+        "data directory": _data_directory,
+        "free disk": _free_disk,
+        "database": _database,
+        "picture model": _picture_model,
+        "text model": _text_model,
+        "decoder": _decoder,
+        "server": _server,
+    }
+    findings = []
+    for name, check in checks.items():
+        try:
+            found = await check(settings)
+        except HeimdexError as error:
+            found = Finding(name, "missing", error.message, error.remedy)
+        except Exception as error:
+            found = Finding(name, "missing", f"{type(error).__name__}: {error}", "Reinstall heimdex, or report this.")
+        findings.append(found if isinstance(found, Finding) else Finding(name, "ok", found))
+    return findings
+
+
+async def _python(_settings: Settings) -> str:
+    return f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+async def _data_directory(settings: Settings) -> str:
+    try:
+        with tempfile.NamedTemporaryFile(dir=settings.data_dir):
+            return str(settings.data_dir)
+    except OSError as error:
+        raise NotWell(
+            f"{settings.data_dir}: {error.strerror}", remedy="Set HEIMDEX_DATA_DIR to a folder that you may write to."
+        ) from None
+
+
+async def _free_disk(settings: Settings) -> str:
+    free = shutil.disk_usage(settings.data_dir).free
+    if free < LEAST_FREE_BYTES:
+        raise NotWell(f"{free / 1e9:.1f} GB free", remedy="Free some space, or set HEIMDEX_DATA_DIR to another disk.")
+    return f"{free / 1e9:.0f} GB free"
+
+
+async def _database(settings: Settings) -> str:
+    from heimdex.store.embedded import EmbeddedPostgres
+    from heimdex.store.migrate import LEAST_PGVECTOR, migrate
+
+    least = ".".join(str(part) for part in LEAST_PGVECTOR[:2])
+    if settings.database_url:
+        await migrate(settings.database_url.get_secret_value())
+        return f"the server of DATABASE_URL answers, pgvector {least} or newer, schema current"
+    postgres = EmbeddedPostgres(settings.data_dir)
+    try:
+        await migrate(await asyncio.to_thread(postgres.start))
+    finally:
+        postgres.release(stop_if_last=False)
+    return f"embedded PostgreSQL answers, pgvector {least} or newer, schema current"
+
+
+async def _picture_model(settings: Settings) -> str:
+    import numpy as np
+
+    from heimdex.embedding.local import LocalEmbedder
+    from heimdex.embedding.registry import resolve_model
+
+    embedder = LocalEmbedder(resolve_model(settings.embedding.model, settings.data_dir / "models"))
+    try:
+        text = await embedder.embed_texts(["red car", "빨간 자동차"], timeout_s=_MODEL_TIMEOUT_S)
+        image = await embedder.embed_images([np.zeros((32, 32, 3), np.uint8)], timeout_s=_MODEL_TIMEOUT_S)
+    finally:
+        embedder.close()
+    rows = np.concatenate([text, image])
+    if rows.shape[1] != embedder.model.dim or np.abs(np.linalg.norm(rows, axis=1) - 1).max() > _NORM_TOLERANCE:
+        raise NotWell(f"{embedder.model.model_id} makes vectors of a wrong kind", remedy="Fetch the model again.")
+    notice = f" ({embedder.model.notice})" if embedder.model.notice else ""
+    return f"{embedder.model.model_id}, {embedder.model.dim}-d, unit vectors{notice}"
+
+
+async def _text_model(settings: Settings) -> Finding | str:
+    from heimdex.embedding.text_choice import NoTextModel, find_text_model
+    from heimdex.embedding.text_local import LocalTextEmbedder
+
+    folder = find_text_model(settings.embedding.text_model, settings.data_dir / "models")
+    if isinstance(folder, NoTextModel):
+        detail = f"{folder.reason}; spoken words are found, their meaning is not"
+        return Finding("text model", "optional", detail, folder.remedy)
+    embedder = LocalTextEmbedder(folder)
+    try:
+        await embedder.embed_queries(["goodbye"], timeout_s=_MODEL_TIMEOUT_S)
+    finally:
+        embedder.close()
+    return f"{embedder.model.model_id}, {embedder.model.dim}-d"
+
+
+async def _decoder(settings: Settings) -> str:
+    from heimdex.media.isolated import IsolatedDecoder
+    from heimdex.media.rules import DecodeRules
+
+    ingest = settings.ingest
+    rules = DecodeRules(
+        ingest.min_scene_s, ingest.max_scene_s, ingest.keyframes_per_scene, ingest.thumbnail_px,
+        ingest.max_duration_s, ingest.max_frame_px, ingest.max_scenes,
+    )  # fmt: skip
+    decoder = IsolatedDecoder(rules, timeout_s=60, max_memory_bytes=ingest.max_memory_bytes)
+    with tempfile.TemporaryDirectory() as folder:
+        decoded = await asyncio.to_thread(decoder.decode, SAMPLE, Path(folder), on_progress=lambda _: None)
+    return f"a clip of {decoded.facts.duration_s:.0f} s gave {len(decoded.scenes)} scenes"
+
+
+async def _server(settings: Settings) -> Finding | str:
+    server = find_server(settings.data_dir)
+    if server is None:
+        return Finding("server", "optional", "none runs", "`heimdex serve` starts the search page.")
+    return f"{server.url} (process {server.pid})"

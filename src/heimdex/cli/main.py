@@ -1,0 +1,76 @@
+"""``heimdex``: every command in one place, every error as one line with a remedy."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from heimdex import __version__
+from heimdex.cli import config, db, demo, doctor, index, keygen, route, search, serve, status
+from heimdex.cli.exits import ExitCode
+from heimdex.cli.output import remark
+from heimdex.domain.errors import HeimdexError
+
+app = typer.Typer(
+    name="heimdex",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"heimdex {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Find moments in your videos by what is seen and what is said.
+
+    \b
+    heimdex demo                   try it with the videos that come along
+    heimdex index ~/Videos         make your videos searchable
+    heimdex search "red car"       find a moment
+    heimdex serve                  the search page, http://127.0.0.1:8765
+
+    Exit codes: 0 done, 1 failed, 2 usage, 3 nothing found, 4 degraded answer.
+    """
+
+
+app.command("demo")(demo.demo)
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("route")(route.route)
+app.command("serve")(serve.serve)
+app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
+app.command("keygen")(keygen.keygen)
+app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Run the command line; never shows a traceback unless the log level is DEBUG."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        app()
+    except HeimdexError as error:
+        remark(str(error))
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if os.environ.get("HEIMDEX_LOG__LEVEL") == "DEBUG":
+            raise
+        remark(f"unexpected {type(error).__name__}: {error} (HEIMDEX_LOG__LEVEL=DEBUG shows where).")
+        sys.exit(ExitCode.FAILED)

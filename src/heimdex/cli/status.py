@@ -1,0 +1,76 @@
+"""``heimdex status``: how much of the library can be searched, and what cannot and why."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from heimdex.cli.output import plain, remark, say, say_json
+from heimdex.cli.start import start
+
+if TYPE_CHECKING:
+    from heimdex.domain.media import LibraryStatus
+    from heimdex.settings import Settings
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False) -> None:
+    """Show what the library holds, how much each channel can find, and which files are not searchable.
+
+    \b
+    heimdex status
+    heimdex status --json | jq .coverage
+    """
+    settings = start()
+    found = describe(asyncio.run(_read(settings)))
+    found["data_dir"] = str(settings.data_dir)
+    if as_json:
+        say_json(found)
+        return
+    say(
+        f"{found['videos']} videos, {found['scenes']} scenes, {found['hours']:.2f} hours, {found['segments']} subtitles"
+    )
+    for channel, coverage in found["coverage"].items():
+        say(f"  {channel:<11} finds {coverage['scenes']} scenes ({coverage['fraction']:.0%})")
+    for file in found["unreadable"]:
+        say(f"  not searchable: {plain(file['path'])}: {file['explanation']}. {file['remedy']}")
+    for path in found["missing"]:
+        say(f"  not there now: {plain(path)}")
+    if not found["videos"]:
+        remark("nothing is indexed yet: heimdex index ~/Videos, or heimdex demo.")
+
+
+async def _read(settings: Settings) -> LibraryStatus:
+    from heimdex.wiring import open_library
+
+    async with open_library(settings) as library:
+        return await library.catalogue.status()
+
+
+def describe(found: LibraryStatus) -> dict[str, Any]:
+    """Return the status as the object that is printed."""
+    return {
+        "videos": found.videos,
+        "scenes": found.scenes,
+        "hours": found.duration_s / 3600,
+        "segments": found.segments,
+        "coverage": {
+            channel: {"scenes": scenes, "fraction": scenes / found.scenes if found.scenes else 0.0}
+            for channel, scenes in found.coverage.items()
+        },
+        "unreadable": [
+            {
+                "path": _text(file.path),
+                "reason": file.reason.value,
+                "explanation": file.detail or file.reason.explanation,
+                "remedy": file.reason.remedy,
+            }
+            for file in found.unreadable
+        ],
+        "missing": [_text(path) for path in found.missing],
+    }
+
+
+def _text(path: object) -> str:
+    return str(path).encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,98 @@
+"""What an answer means to a script, and which way it is asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from heimdex.cli import search
+from heimdex.cli.exits import ExitCode
+from heimdex.cli.running import RunningServer, ServerGone
+
+SERVER = RunningServer("http://127.0.0.1:1", 1, 0.0, "abc", "same")
+
+
+def _answer(**changes: Any) -> dict[str, Any]:
+    return {
+        "query": "red car",
+        "results": [],
+        "took_ms": 1.0,
+        "mode": {"used": "skip", "reason": "because"},
+        "degraded": False,
+        "degraded_reasons": [],
+        "notices": [],
+        "explanation": {},
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (_answer(results=[{}]), ExitCode.DONE),
+        (_answer(), ExitCode.NOTHING_FOUND),
+        (_answer(results=[{}], degraded=True), ExitCode.DEGRADED),
+        (_answer(degraded=True), ExitCode.DEGRADED),
+    ],
+)
+def test_exit_code(answer: dict[str, Any], code: ExitCode) -> None:
+    assert search.exit_code(answer) is code
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(*_: object) -> tuple[dict[str, Any], dict[str, str]]:
+        return _answer(notices=["knows drawings"], query="in process"), {}
+
+    monkeypatch.setattr(search, "_in_process", answer)
+    monkeypatch.setattr(search, "fingerprint", lambda _: "same")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_json_is_clean_and_notices_go_beside_it(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "find_server", lambda _: None)
+    ran = run("search", "red", "car", "--json")
+
+    assert ran.code == ExitCode.NOTHING_FOUND
+    assert json.loads(ran.out)["query"] == "in process"
+    assert ran.err == "heimdex: knows drawings\n"
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_running_server_is_asked(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def ask(_server: object, _path: str, body: dict[str, Any], **_: object) -> dict[str, Any]:
+        asked.append(body)
+        return _answer(query="by the server")
+
+    monkeypatch.setattr(search, "find_server", lambda _: SERVER)
+    monkeypatch.setattr(search, "ask", ask)
+    ran = run("search", "red", "car", "-n", "3", "--mode", "skip", "--all", "--explain", "--json")
+
+    assert json.loads(ran.out)["query"] == "by the server"
+    assert asked == [{"query": "red car", "limit": 3, "mode": "skip", "explain": True, "include_weak": True}]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_server_that_stops_in_between_is_done_without(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(*_: object, **__: object) -> dict[str, Any]:
+        raise ServerGone
+
+    monkeypatch.setattr(search, "find_server", lambda _: SERVER)
+    monkeypatch.setattr(search, "ask", ask)
+    ran = run("search", "red car", "--json")
+
+    assert json.loads(ran.out)["query"] == "in process"
+    assert "without it" in ran.err
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_server_with_other_settings_is_not_asked(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "find_server", lambda _: SERVER)
+    monkeypatch.setattr(search, "fingerprint", lambda _: "other")
+    ran = run("search", "red car", "--json")
+
+    assert json.loads(ran.out)["query"] == "in process"
+    assert "other settings" in ran.err
