@@ -10,6 +10,7 @@ HeimdexError
 ├── ModelInvalid          a model folder that cannot be used
 ├── DimensionMismatch
 ├── StoreUnavailable
+│   └── StoreTimeout
 └── MigrationFailed
 
 Each carries what happened and what to do about it. ``code`` is stable: it is the ``type`` of the
@@ -108,6 +109,12 @@ class StoreUnavailable(HeimdexError):
 
     code = "store_unavailable"
     http_status = 503
+
+
+class StoreTimeout(StoreUnavailable):
+    """The database did not answer in time; the statement was cancelled."""
+
+    code = "store_timeout"
 
 
 class MigrationFailed(HeimdexError):

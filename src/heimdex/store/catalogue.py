@@ -1,0 +1,164 @@
+"""The port Catalogue on PostgreSQL. Contract: tests/contract/test_catalogue.py."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from heimdex.domain.errors import NotFound
+from heimdex.domain.ids import VideoId
+from heimdex.domain.media import FileStamp, LibraryStatus, Reason, UnreadableFile
+from heimdex.domain.query import Channel
+from heimdex.ports import IndexedVideo, KnownFile
+from heimdex.store.database import Connection, Database
+from heimdex.store.publish import check_video, write_video
+from heimdex.store.queries import load_queries
+from heimdex.store.rows import path_bytes, path_key, storable, to_path
+from heimdex.store.spaces import Spaces
+
+_SQL = load_queries("catalogue")
+
+
+class PostgresCatalogue:
+    """Files, videos and what is known about them, for the tenant of the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._spaces = Spaces(database)
+        self._tenant = database.tenant
+
+    async def known_file(self, path: Path) -> KnownFile | None:
+        async def work(connection: Connection) -> KnownFile | None:
+            values = {"tenant": self._tenant, "path_key": path_key(path)}
+            row = await (await connection.execute(_SQL["known_file"], values)).fetchone()
+            if row is None:
+                return None
+            stored, size_bytes, mtime_ns, sha256, video_id, fingerprint, reason = row
+            return KnownFile(
+                file=FileStamp(to_path(stored), size_bytes, mtime_ns, sha256),
+                video_id=None if reason is not None else video_id,
+                fingerprint=fingerprint,
+                reason=None if reason is None else Reason(reason),
+            )
+
+        return await self._database.run(work)
+
+    async def find_content(self, sha256: str, fingerprint: str) -> VideoId | None:
+        async def work(connection: Connection) -> VideoId | None:
+            values = {"tenant": self._tenant, "sha256": sha256, "fingerprint": fingerprint}
+            row = await (await connection.execute(_SQL["find_content"], values)).fetchone()
+            return None if row is None else row[0]
+
+        return await self._database.run(work) if sha256 else None
+
+    async def link_file(self, file: FileStamp, video_id: VideoId) -> None:
+        """Note that ``file`` holds the content of ``video_id``. Raises NotFound when there is no such video."""
+
+        async def work(connection: Connection) -> None:
+            values = {"tenant": self._tenant, "video_id": video_id}
+            row = await (await connection.execute(_SQL["fingerprint_of_video"], values)).fetchone()
+            if row is None:
+                raise NotFound("There is no such video in the library.", remedy="Index the file.")
+            await self._put_file(connection, file, fingerprint=row[0], video_id=video_id)
+
+        await self._database.run(work)
+
+    async def record_unreadable(self, file: FileStamp, reason: Reason, detail: str, fingerprint: str) -> None:
+        """List ``file`` with its reason. Scenes of the same, unchanged bytes stay searchable."""
+
+        async def work(connection: Connection) -> None:
+            cursor = await connection.execute(_SQL["unchanged_video"], self._file_row(file))
+            row = await cursor.fetchone()
+            await self._put_file(
+                connection, file, fingerprint=fingerprint, video_id=None if row is None else row[0],
+                reason=reason, detail=detail,
+            )  # fmt: skip
+
+        await self._database.run(work)
+
+    async def publish(self, video: IndexedVideo) -> None:
+        check_video(video)
+        # tables of vectors are made ahead, by the owner: an empty one does no harm if the rest fails
+        if video.visual_model is not None:
+            await self._spaces.ensure(Channel.VISUAL, video.visual_model)
+        if video.meaning_model is not None:
+            await self._spaces.ensure(Channel.TRANSCRIPT, video.meaning_model)
+
+        async def work(connection: Connection) -> None:
+            values: dict[str, Any] = {
+                "tenant": self._tenant, "sha256": video.file.sha256, "video_id": video.video_id,
+                "fingerprint": video.fingerprint,
+            }  # fmt: skip
+            await connection.execute(_SQL["lock_content"], {**values, "tenant": str(self._tenant)})
+            cursor = await connection.execute(_SQL["former_videos"], values)
+            former = [row[0] for row in await cursor.fetchall()]
+            await write_video(connection, self._tenant, video)
+            if former:
+                await connection.execute(_SQL["move_files"], {**values, "former": former})
+                await connection.execute(_SQL["drop_videos"], {**values, "former": former})
+            await self._put_file(connection, video.file, fingerprint=video.fingerprint, video_id=video.video_id)
+
+        await self._database.run(work)
+
+    async def status(self) -> LibraryStatus:
+        async def work(connection: Connection) -> tuple[LibraryStatus, list[Path]]:
+            values = {"tenant": self._tenant}
+            totals = await (await connection.execute(_SQL["totals"], values)).fetchone()
+            assert totals is not None  # noqa: S101 an aggregate always has a row
+            videos, scenes, duration_s, segments, with_words = totals
+            coverage = {Channel.VISUAL.value: 0, Channel.TRANSCRIPT.value: 0, Channel.LEXICAL.value: int(with_words)}
+            for channel, count in await (await connection.execute(_SQL["coverage"], values)).fetchall():
+                coverage[channel] = int(count)
+            unreadable = tuple(
+                UnreadableFile(to_path(path), Reason(reason), detail)
+                for path, reason, detail in await (await connection.execute(_SQL["unreadable"], values)).fetchall()
+            )
+            paths = await (await connection.execute(_SQL["searchable_paths"], values)).fetchall()
+            status = LibraryStatus(
+                videos=videos, scenes=int(scenes), duration_s=float(duration_s), segments=int(segments),
+                coverage=coverage, unreadable=unreadable,
+            )  # fmt: skip
+            return status, [to_path(path) for (path,) in paths]
+
+        status, paths = await self._database.run(work)
+        missing = await asyncio.to_thread(_missing, paths)
+        return LibraryStatus(
+            videos=status.videos, scenes=status.scenes, duration_s=status.duration_s, segments=status.segments,
+            coverage=status.coverage, unreadable=status.unreadable, missing=missing,
+        )  # fmt: skip
+
+    async def _put_file(
+        self,
+        connection: Connection,
+        file: FileStamp,
+        *,
+        fingerprint: str,
+        video_id: VideoId | None,
+        reason: Reason | None = None,
+        detail: str = "",
+    ) -> None:
+        row = self._file_row(file)
+        cursor = await connection.execute(_SQL["known_file"], row)
+        before = await cursor.fetchone()
+        await connection.execute(
+            _SQL["put_file"],
+            {
+                **row, "fingerprint": fingerprint, "video_id": video_id,
+                "reason": None if reason is None else reason.value, "detail": storable(detail),
+            },
+        )  # fmt: skip
+        if before is not None and before[4] is not None and before[4] != video_id:
+            await connection.execute(_SQL["drop_if_no_file"], {"tenant": self._tenant, "video_id": before[4]})
+
+    def _file_row(self, file: FileStamp) -> dict[str, Any]:
+        return {
+            "tenant": self._tenant, "path_key": path_key(file.path), "path": path_bytes(file.path),
+            "size_bytes": file.size_bytes, "mtime_ns": file.mtime_ns, "sha256": file.sha256,
+        }  # fmt: skip
+
+
+def _missing(paths: Sequence[Path]) -> tuple[Path, ...]:
+    return tuple(path for path in paths if not os.path.lexists(path))

@@ -1,0 +1,151 @@
+"""Units of work: one transaction, as one tenant, under a role that sees nothing of other tenants.
+
+Only ``SET LOCAL`` and no prepared statements, so that PgBouncer in transaction mode may stand between.
+Work is given as a function, because a connection that was lost is replaced and the work repeated once:
+it must be a transaction that may run twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from heimdex.domain.errors import HeimdexError, StoreTimeout, StoreUnavailable
+from heimdex.domain.ids import TenantId
+
+T = TypeVar("T")
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+Work = Callable[[Connection], Awaitable[T]]
+
+APP_ROLE = "heimdex_app"
+_ENTER = (
+    "SELECT set_config('role', %s, true), set_config('heimdex.tenant', %s, true),"
+    " set_config('statement_timeout', %s, true)"
+)
+#: time that the server has to stop a statement itself before the client gives up on it
+_GRACE_S = 0.5
+_CONNECT_S = 5.0
+# psycopg's pool reports every failed attempt; what matters is raised to the caller
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
+
+
+class Database:
+    """A pool of connections to one database, for one tenant."""
+
+    def __init__(
+        self, url: str, tenant: TenantId, *, revive: Callable[[], str] | None = None, connections: int = 8
+    ) -> None:
+        """
+        Args:
+            url: libpq URL.
+            tenant: whose rows every unit of work sees.
+            revive: brings a dead server back and returns its URL; None when that is not ours to do.
+            connections: most connections at a time.
+        """
+        self.tenant = tenant
+        self._url = url
+        self._revive = revive
+        self._connections = connections
+        self._pool: AsyncConnectionPool[Connection] | None = None
+        self._renewing = asyncio.Lock()
+
+    async def close(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    async def run(self, work: Work[T], *, timeout_s: float | None = None) -> T:
+        """Do ``work`` in one transaction as the tenant; committed when it returns.
+
+        Raises:
+            StoreTimeout: not done within ``timeout_s``; nothing was changed.
+            StoreUnavailable: the database does not answer; nothing is known to have changed.
+        """
+        milliseconds = 0 if timeout_s is None else max(1, round(timeout_s * 1000))
+        settings = [APP_ROLE, str(self.tenant), str(milliseconds)]
+
+        async def as_tenant(connection: Connection) -> T:
+            await connection.execute(_ENTER, settings)
+            return await work(connection)
+
+        return await self._guarded(as_tenant, timeout_s)
+
+    async def run_as_owner(self, work: Work[T]) -> T:
+        """Do ``work`` in one transaction as the owner of the schema: for tables and views, never for rows."""
+        return await self._guarded(work, None)
+
+    async def _guarded(self, work: Work[T], timeout_s: float | None) -> T:
+        limit_s = None if timeout_s is None else timeout_s + _GRACE_S
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._twice(work)
+        except (TimeoutError, errors.QueryCanceled) as error:
+            raise StoreTimeout(f"The database did not answer within {timeout_s} s.", remedy="Try again.") from error
+        except (psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests) as error:
+            raise _explain(error) from error
+
+    async def _twice(self, work: Work[T]) -> T:
+        pool = await self._ready_pool()
+        try:
+            return await _in_transaction(pool, work)
+        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+            if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
+                return await _in_transaction(pool, work)
+            if not _is_loss(error):
+                raise
+        return await _in_transaction(await self._ready_pool(instead_of=pool), work)
+
+    async def _ready_pool(
+        self, instead_of: AsyncConnectionPool[Connection] | None = None
+    ) -> AsyncConnectionPool[Connection]:
+        """Return the pool; a new one, on a server that was brought back, when the present one is ``instead_of``."""
+        async with self._renewing:
+            if self._pool is not None and self._pool is not instead_of:
+                return self._pool
+            broken, self._pool = self._pool, None
+            if broken is not None:
+                await broken.close(timeout=1)
+                if self._revive is not None:
+                    self._url = await asyncio.to_thread(self._revive)
+            pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+                self._url, min_size=1, max_size=self._connections, open=False, timeout=_CONNECT_S,
+                kwargs={"autocommit": True, "prepare_threshold": None, "connect_timeout": round(_CONNECT_S)},
+            )  # fmt: skip
+            try:
+                await pool.open(wait=True, timeout=_CONNECT_S)
+            except BaseException:
+                await pool.close(timeout=1)
+                raise
+            self._pool = pool
+            return pool
+
+
+async def _in_transaction(pool: AsyncConnectionPool[Connection], work: Work[T]) -> T:
+    async with pool.connection() as connection, connection.transaction():
+        return await work(connection)
+
+
+def _is_loss(error: Exception) -> bool:
+    """Whether the connection is gone, rather than the statement refused."""
+    if isinstance(error, PoolTimeout | PoolClosed):
+        return True
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith("08") or error.sqlstate in {"57P01", "57P02", "57P03"}
+
+
+def _explain(error: Exception) -> HeimdexError:
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, errors.DiskFull):
+        return StoreUnavailable("The disk of the database is full.", remedy="Free some space, then try again.")
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | PoolClosed | TooManyRequests):
+        return StoreUnavailable(
+            f"The database does not answer: {text}.", remedy="`heimdex doctor` says what is wrong with it."
+        )
+    return StoreUnavailable(f"The database refused a statement: {text}.", remedy="`heimdex doctor` checks the schema.")

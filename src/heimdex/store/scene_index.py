@@ -1,0 +1,121 @@
+"""The port SceneIndex on PostgreSQL. Contract: tests/contract/test_scene_index.py."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+
+from heimdex.domain.errors import DimensionMismatch
+from heimdex.domain.ids import SceneId
+from heimdex.domain.query import Channel, SearchFilter
+from heimdex.domain.results import Candidate, SceneDetails
+from heimdex.ports import EmbeddingModel, Retrieved, Vector, WordQuery
+from heimdex.store.database import Connection, Database
+from heimdex.store.details import read_details
+from heimdex.store.queries import load_queries, on_relation
+from heimdex.store.rows import vector_text
+from heimdex.store.spaces import relation_of
+from heimdex.store.words import match_words
+
+_SQL = load_queries("scene_index")
+
+
+class PostgresSceneIndex:
+    """Scenes found by vector or by word, for the tenant of the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tenant = database.tenant
+
+    async def nearest(
+        self,
+        channel: Channel,
+        model: EmbeddingModel,
+        query: Vector,
+        *,
+        limit: int,
+        within: SearchFilter,
+        timeout_s: float,
+    ) -> Retrieved:
+        """Look at every vector that the filter admits: exact, whatever the filter.
+
+        A space that was never written to has no scenes; that is an empty answer, not an error.
+        """
+        relation = relation_of(channel, model)
+        values: dict[str, Any] = {
+            "tenant": self._tenant, "relation": relation, "query": _literal(query, model), "limit": limit,
+            "video_ids": list(within.video_ids),
+        }  # fmt: skip
+        statement: LiteralString = _SQL["nearest_within"] if within.video_ids else _SQL["nearest"]
+
+        async def work(connection: Connection) -> list[Candidate]:
+            size = await (await connection.execute(_SQL["space_size"], values)).fetchone()
+            frames, frames_max = size if size is not None else (0, 1)
+            if not frames or limit < 1:
+                return []
+            values["rows"] = limit * int(frames_max)
+            cursor = await connection.execute(on_relation(statement, relation), values)
+            return _candidates(await cursor.fetchall(), channel)
+
+        return Retrieved(await self._database.run(work, timeout_s=timeout_s))
+
+    async def match_words(self, query: WordQuery, *, limit: int, within: SearchFilter, timeout_s: float) -> Retrieved:
+        return await self._database.run(
+            lambda connection: match_words(connection, self._tenant, query, limit=limit, within=within),
+            timeout_s=timeout_s,
+        )
+
+    async def score_scenes(
+        self, model: EmbeddingModel, query: Vector, scene_ids: Sequence[SceneId], *, timeout_s: float
+    ) -> Mapping[SceneId, Candidate]:
+        values = {
+            "tenant": self._tenant, "relation": relation_of(Channel.VISUAL, model),
+            "query": _literal(query, model), "scene_ids": list(scene_ids),
+        }  # fmt: skip
+
+        async def work(connection: Connection) -> Mapping[SceneId, Candidate]:
+            size = await (await connection.execute(_SQL["space_size"], values)).fetchone()
+            if size is None or not size[0]:
+                return {}
+            cursor = await connection.execute(_SQL["score_scenes"], values)
+            found = _candidates(await cursor.fetchall(), Channel.VISUAL)
+            return {candidate.scene_id: candidate for candidate in found}
+
+        return await self._database.run(work, timeout_s=timeout_s) if scene_ids else {}
+
+    async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]:
+        if not scene_ids:
+            return {}
+        return await self._database.run(lambda connection: read_details(connection, self._tenant, scene_ids))
+
+    async def covered(self, channel: Channel, model: EmbeddingModel | None) -> int:
+        """Return how many scenes the channel can find; ``model`` None counts the active space."""
+        values: dict[str, Any] = {"tenant": self._tenant, "channel": channel.value}
+        name = "covered_by_active_space"
+        if channel is Channel.LEXICAL:
+            name = "covered_by_words"
+        elif model is not None:
+            name = "covered_by_space"
+            values["relation"] = relation_of(channel, model)
+
+        async def work(connection: Connection) -> int:
+            row = await (await connection.execute(_SQL[name], values)).fetchone()
+            return 0 if row is None else int(row[0])
+
+        return await self._database.run(work)
+
+
+def _literal(query: Vector, model: EmbeddingModel) -> str:
+    if query.shape != (model.dim,):
+        raise DimensionMismatch(stored=model.dim, got=query.size, model_id=model.model_id)
+    return vector_text(query)
+
+
+def _candidates(rows: Sequence[tuple[Any, ...]], channel: Channel) -> list[Candidate]:
+    # half precision can lead a little out of [-1, 1]
+    return [
+        Candidate(scene_id, max(-1.0, min(1.0, similarity)), time_s if channel is Channel.VISUAL else None)
+        for scene_id, similarity, time_s in rows
+        if not math.isnan(similarity)
+    ]

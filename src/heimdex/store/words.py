@@ -1,0 +1,73 @@
+"""Scenes whose transcript has the words that were asked for, scored by BM25.
+
+PostgreSQL finds the scenes (GIN over tsvector, phrases as runs of positions) and counts how rare
+each phrase is; the score is computed here from the positions, because ``ts_rank`` knows no rarity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from heimdex.domain.query import SearchFilter
+from heimdex.domain.results import Candidate
+from heimdex.ports import Retrieved, WordQuery
+from heimdex.ranking.bm25 import bm25, idf, phrase_frequency
+from heimdex.store.database import Connection
+from heimdex.store.queries import load_queries
+from heimdex.store.rows import tsquery_text
+
+_SQL = load_queries("scene_index")
+#: scenes scored exactly; when more match, those with the least telling matches are not looked at
+_POOL = 2000
+_PHRASES = 64
+
+
+async def match_words(
+    connection: Connection, tenant: UUID, query: WordQuery, *, limit: int, within: SearchFilter
+) -> Retrieved:
+    """Return at most ``limit`` scenes, best first; ties by scene id, so that answers repeat."""
+    required = [phrase for phrase in dict.fromkeys(query.required) if phrase]
+    phrases = [phrase for phrase in dict.fromkeys((*query.phrases, *required)) if phrase][:_PHRASES]
+    if not phrases or limit < 1:
+        return Retrieved([])
+    wanted = [tsquery_text(phrase) for phrase in phrases]
+    statistics = await (
+        await connection.execute(_SQL["word_statistics"], {"tenant": tenant, "phrases": wanted})
+    ).fetchone()
+    documents, terms, frequencies = statistics if statistics is not None else (0, 0, [])
+    if not documents:
+        return Retrieved([])
+    weights = [idf(int(documents), count) for count in frequencies]
+    pool = max(limit, _POOL)
+    cursor = await connection.execute(
+        _SQL["matching_scenes"],
+        {
+            "tenant": tenant, "phrases": wanted, "weights": weights, "any": _condition(phrases, required),
+            "terms": list({term for phrase in phrases for term in phrase}), "pool": pool,
+            "video_ids": list(within.video_ids) or None,
+        },
+    )  # fmt: skip
+    rows = await cursor.fetchall()
+    average = int(terms) / int(documents)
+    scored = [Candidate(row[0], _score(row, phrases, weights, average)) for row in rows]
+    scored.sort(key=lambda candidate: (-candidate.raw, candidate.scene_id))
+    return Retrieved(scored[:limit], exhaustive=len(rows) < pool)
+
+
+def _condition(phrases: Sequence[tuple[str, ...]], required: Sequence[tuple[str, ...]]) -> str:
+    """Return the tsquery of scenes to look at: every required phrase, or any phrase when none is required."""
+    chosen, operator = (required, " & ") if required else (phrases, " | ")
+    return operator.join(f"({tsquery_text(phrase)})" for phrase in chosen)
+
+
+def _score(row: tuple[Any, ...], phrases: Sequence[tuple[str, ...]], weights: Sequence[float], average: float) -> float:
+    _, word_count, lexemes, places = row
+    positions = {
+        lexeme: [int(place) for place in text.split(",")]
+        for lexeme, text in zip(lexemes or (), places or (), strict=True)
+        if text
+    }
+    counts = [phrase_frequency(phrase, positions) for phrase in phrases]
+    return bm25(counts, weights, word_count, average)
