@@ -38,7 +38,11 @@ class Bulkhead:
         """
         self._enter()
         until = time.monotonic() + timeout_s
-        future = self._worker.submit(lambda: work(lambda: time.monotonic() < until))
+        try:
+            future = self._worker.submit(lambda: work(lambda: time.monotonic() < until))
+        except RuntimeError:  # the executor's word for: closed
+            self._leave()
+            raise EmbedderUnavailable(f"The {self._name} model is shutting down.") from None
         # counted until the work itself ends, not until the caller gives up on it
         future.add_done_callback(lambda _: self._leave())
         try:

@@ -56,7 +56,7 @@ def write_tiny_text_model(folder: Path, *, dim: int = DIM, **says: Any) -> Path:
 
 def write_tokenizer(file: Path) -> None:
     """Write a word-level tokenizer that lower-cases and frames the text with <start> and <end>."""
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unknown>"))
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token=WORDS[3]))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
