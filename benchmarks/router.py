@@ -91,8 +91,9 @@ def report(name: str, queries: Sequence[Labelled], intervals: bool) -> None:
     for title, measure in measures.items():
         print(f"  {title:55} {measure(queries):.3f} {interval(queries, measure) if intervals else ''}")
     for needs in TYPES:
-        guesses = Counter(q.guess for q in queries if q.needs == needs)
-        print(f"  needs {needs:2}: guessed {dict(guesses)}, modes {dict(Counter(q.intent.mode.value for q in queries if q.needs == needs))}")
+        chosen = [q for q in queries if q.needs == needs]
+        guesses, modes = Counter(q.guess for q in chosen), Counter(q.intent.mode.value for q in chosen)
+        print(f"  needs {needs:2}: guessed {dict(guesses)}, modes {dict(modes)}")
 
 
 def fit(queries: Sequence[Labelled]) -> None:

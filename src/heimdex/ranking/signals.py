@@ -94,9 +94,9 @@ def _korean_at(tokens: list[_Token], first: int) -> list[_Run]:
         found.append(_Run(first, 1, kinds))
     for run, kinds in vocabulary("ko").runs.items():
         part = tokens[first : first + len(run)]
-        if len(run) > 1 and len(part) == len(run):
-            if all(word in token.readings for word, token in zip(run, part, strict=True)):
-                found.append(_Run(first, len(run), kinds))
+        whole = len(run) > 1 and len(part) == len(run)
+        if whole and all(word in token.readings for word, token in zip(run, part, strict=True)):
+            found.append(_Run(first, len(run), kinds))
     return found
 
 
@@ -197,8 +197,7 @@ def find_signals(query: str) -> Signals:
     runs = [
         run
         for run in runs
-        if tokens[run.first].position not in quoted_words
-        and not (run.kind in VISUAL_KINDS and run.first in reported)
+        if tokens[run.first].position not in quoted_words and not (run.kind in VISUAL_KINDS and run.first in reported)
     ]
 
     found: dict[tuple[str, str], Signal] = {}
@@ -225,3 +224,32 @@ def find_signals(query: str) -> Signals:
         words=len(tokens),
         found=tuple(sorted(shown, key=lambda signal: (signal.position, signal.kind))),
     )
+
+
+def spoken_part(query: str, *, without_verbs: bool = False) -> str:
+    """Return what should be heard: the query without the words that only frame it.
+
+    ``the line where he says we're in this together`` -> ``we're in this together``; what stands in
+    quotation marks if anything does. The whole query where nothing else would be left.
+
+    Args:
+        without_verbs: also leave out single words of speech (tells, explains), which describe what
+            is said and seldom occur in it.
+    """
+    quotes, text = _quotes(normalise(query))
+    if quoted := " ".join(signal.text for signal in quotes):
+        return quoted
+    tokens = _tokens(text)
+    framing = {Kind.SPEECH_PHRASE, Kind.VISUAL_PHRASE} | ({Kind.SPEECH} if without_verbs else set())
+    dropped = {
+        place for run in _runs(tokens) if run.kind in framing for place in range(run.first, run.first + run.length)
+    }
+    sets = [vocabulary(language).sets for language in ("en", "ko")]
+    left = [
+        token.text
+        for place, token in enumerate(tokens)
+        if place not in dropped
+        and not any(token.readings & table["container"] for table in sets)
+        and token.text not in sets[1]["speaker"]
+    ]
+    return " ".join(left) or text.strip() or query

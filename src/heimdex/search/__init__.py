@@ -1,0 +1,1 @@
+"""The journey of a query: from words to found moments."""

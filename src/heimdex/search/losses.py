@@ -1,0 +1,56 @@
+"""What went wrong in one channel, as words that the answer and the log can carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heimdex.domain.errors import DimensionMismatch, EmbedderRejected, EmbedderUnavailable
+from heimdex.domain.results import ChannelStatus
+
+
+class Loss(Exception):
+    """A channel did not answer. ``reason`` is stable, ``detail`` is for people."""
+
+    def __init__(self, reason: str, detail: str, *, timed_out: bool = False) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.timed_out = timed_out
+
+    @property
+    def status(self) -> ChannelStatus:
+        return ChannelStatus.TIMEOUT if self.timed_out else ChannelStatus.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidVector(Exception):
+    """A model gave something that is no unit vector of its space."""
+
+    detail: str
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def embedding_loss(family: str, error: BaseException) -> Loss:
+    """Return the loss behind a failed query embedding.
+
+    Args:
+        family: ``clip`` or ``text``; the reason is ``{family}_unavailable|timeout|auth|invalid``.
+    """
+    detail = str(error) or type(error).__name__
+    if isinstance(error, Loss):
+        return error
+    if isinstance(error, TimeoutError) or _says(error, "timeout", "timed out", "deadline"):
+        return Loss(f"{family}_timeout", detail, timed_out=True)
+    if isinstance(error, EmbedderRejected):
+        kind = "auth" if _says(error, "401", "403", "signature", "unauthorized") else "invalid"
+        return Loss(f"{family}_{kind}", detail)
+    if isinstance(error, InvalidVector | DimensionMismatch):
+        return Loss(f"{family}_invalid", detail)
+    return Loss(f"{family}_unavailable", detail)
+
+
+def _says(error: BaseException, *words: str) -> bool:
+    text = f"{error} {error.__cause__ or ''} {type(error.__cause__).__name__}".lower()
+    return isinstance(error, EmbedderUnavailable | EmbedderRejected) and any(word in text for word in words)

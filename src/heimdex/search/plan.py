@@ -1,0 +1,133 @@
+"""From a request, the router's intent and the settings to what will be done: mode, channels, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from heimdex.domain.query import Channel, Intent, Mode, Prior, SearchRequest
+
+TEXT_CHANNELS = (Channel.TRANSCRIPT, Channel.SUMMARY, Channel.LEXICAL)
+
+#: The guide's weights.
+GUIDE_WEIGHTS: Mapping[Channel, float] = MappingProxyType(
+    {Channel.VISUAL: 0.25, Channel.TRANSCRIPT: 0.45, Channel.SUMMARY: 0.10, Channel.LEXICAL: 0.20}
+)
+
+#: What CLIP is worth when the answer is surely seen, surely said, or both.
+_VISUAL_SHARE = Prior(visual=0.70, transcript=0.05, both=0.40)
+_SPOKEN_SHARE = Prior(visual=0.05, transcript=0.70, both=0.40)
+_TOLD_SHARE = Prior(visual=0.25, transcript=0.25, both=0.20)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """The settings that a search depends on; replaced as a whole when they are read again."""
+
+    visual_mode: Mode = Mode.AUTO
+    multi_dense_enabled: bool = True
+    weights: Mapping[Channel, float] = field(default_factory=lambda: GUIDE_WEIGHTS)
+    #: least cosine of a visual candidate
+    threshold_visual: float | None = None
+    clip_timeout_s: float = 1.5
+    rerank_pool_size: int = 500
+    rerank_clip_weight: float = 0.3
+    rerank_min_score_range: float = 0.05
+    #: which candidates CLIP reorders when the router chose rerank
+    rerank_pool: Literal["union", "text"] = "union"
+    fusion: Literal["min_max", "rrf"] = "min_max"
+    rrf_k: float = 60.0
+    #: candidates of each channel
+    candidates: int = 200
+    deadline_s: float = 2.5
+    channel_timeout_s: float = 1.5
+    #: why there is no embedder, for the answer; empty when there is one
+    visual_missing: str = ""
+    text_missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one search does. ``skipped`` holds the channels that do not run, each with its reason."""
+
+    mode: Mode
+    weights: dict[Channel, float]
+    skipped: dict[Channel, str]
+    clip_weight: float
+    #: ``union`` or ``text`` when CLIP reranks
+    rerank_pool: Literal["union", "text"] | None
+
+    @property
+    def visual_retrieves(self) -> bool:
+        """Whether the visual channel brings candidates, rather than only rescoring those of others."""
+        return self.mode is Mode.RECALL or self.rerank_pool == "union"
+
+    @property
+    def calls_clip(self) -> bool:
+        return self.mode is not Mode.SKIP
+
+
+def requested_mode(request: SearchRequest, config: SearchConfig) -> Mode:
+    """Return the mode asked for: the request before VISUAL_MODE; ``auto`` leaves it to the router."""
+    return request.mode if request.mode is not Mode.AUTO else config.visual_mode
+
+
+def make_plan(request: SearchRequest, intent: Intent, config: SearchConfig, missing: Mapping[Channel, str]) -> Plan:
+    """Decide mode, channels and weights.
+
+    Args:
+        missing: channels that cannot answer at all (no model, nothing indexed), with the reason.
+    """
+    asked = requested_mode(request, config)
+    routed = asked is Mode.AUTO
+    mode = intent.mode if routed else asked
+    weights = {**GUIDE_WEIGHTS, **config.weights, **request.weights}
+    skipped = {channel: reason for channel, reason in missing.items() if reason}
+    skipped |= {c: "weight 0" for c in Channel if weights[c] <= 0.0 and c not in skipped}
+    if Channel.VISUAL in skipped:
+        mode = Mode.SKIP
+    elif mode is Mode.SKIP:
+        skipped[Channel.VISUAL] = f"mode skip: {intent.reason}" if routed else "mode skip"
+    if mode is Mode.RECALL and not config.multi_dense_enabled:
+        mode = Mode.RERANK
+    pool: Literal["union", "text"] | None = None
+    if mode is Mode.RERANK:
+        pool = config.rerank_pool if routed and config.multi_dense_enabled else "text"
+    clip_weight = config.rerank_clip_weight
+    if routed and not request.weights and mode is not Mode.SKIP:
+        weights = follow_prior(weights, intent.prior)
+        if pool == "union":
+            clip_weight = min(1.0, clip_weight * _factor(_VISUAL_SHARE, intent.prior))
+    return Plan(mode, weights, skipped, clip_weight, pool)
+
+
+def follow_prior(weights: Mapping[Channel, float], prior: Prior) -> dict[Channel, float]:
+    """Return weights moved towards where the answer likely is; a uniform prior moves nothing.
+
+    w_c · share_c(prior) / share_c(uniform). They need not sum to 1: fusion scales them. The words
+    and the meaning of what is said move together, so that their order does not depend on CLIP.
+    """
+    spoken = _factor(_SPOKEN_SHARE, prior)
+    factors = {
+        Channel.VISUAL: _factor(_VISUAL_SHARE, prior),
+        Channel.TRANSCRIPT: spoken,
+        Channel.LEXICAL: spoken,
+        Channel.SUMMARY: _factor(_TOLD_SHARE, prior),
+    }
+    return {channel: weight * factors[channel] for channel, weight in weights.items()}
+
+
+def _factor(share: Prior, prior: Prior) -> float:
+    expected = prior.visual * share.visual + prior.transcript * share.transcript + prior.both * share.both
+    return expected / ((share.visual + share.transcript + share.both) / 3)
+
+
+def settled_weights(
+    plan: Plan, request: SearchRequest, config: SearchConfig, *, clip_answered: bool
+) -> dict[Channel, float]:
+    """Return the weights for fusion. Without CLIP they are those of mode skip, so that the order is too."""
+    if clip_answered:
+        return plan.weights
+    return {**GUIDE_WEIGHTS, **config.weights, **request.weights, Channel.VISUAL: 0.0}

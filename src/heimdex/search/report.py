@@ -1,0 +1,86 @@
+"""How the channels fared and how the scores came about, as the answer tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from heimdex.domain.query import Channel
+from heimdex.domain.results import ChannelReport, ChannelStatus, Hit
+from heimdex.ranking.rerank import Blended, Outcome
+from heimdex.search.evidence import Evidence
+from heimdex.search.plan import Plan, SearchConfig
+from heimdex.search.rank import Ranked
+from heimdex.search.retrieve import Answered, Question
+
+
+def reports(plan: Plan, answered: Mapping[Channel, Answered], ranked: Ranked) -> dict[Channel, ChannelReport]:
+    """Return every channel's part. In mode rerank, the visual weight is that of the blend."""
+    reports: dict[Channel, ChannelReport] = {}
+    for channel in Channel:
+        if channel in plan.skipped:
+            reports[channel] = ChannelReport(ChannelStatus.SKIPPED, reason=plan.skipped[channel])
+        elif channel in answered:
+            answer = answered[channel]
+            weight = ranked.fused.weights.get(channel, 0.0)
+            if channel is Channel.VISUAL and ranked.reranked is not None:
+                weight = plan.clip_weight if ranked.reranked.outcome is Outcome.APPLIED else 0.0
+            reports[channel] = ChannelReport(
+                answer.status, len(answer.candidates), weight, answer.took_ms, answer.reason
+            )
+        else:
+            reports[channel] = _rescoring(plan, ranked)
+    return reports
+
+
+def _rescoring(plan: Plan, ranked: Ranked) -> ChannelReport:
+    """Return the visual channel's part when it brought no candidates of its own."""
+    for loss in ranked.losses:
+        return ChannelReport(loss.status, reason=loss.reason)
+    if ranked.reranked is None:
+        return ChannelReport(ChannelStatus.EMPTY, reason="nothing to rerank")
+    applied = ranked.reranked.outcome is Outcome.APPLIED
+    return ChannelReport(
+        ChannelStatus.OK if ranked.scored else ChannelStatus.EMPTY,
+        ranked.reranked.scored,
+        plan.clip_weight if applied else 0.0,
+        reason=f"rerank {ranked.reranked.outcome}",
+    )
+
+
+def explain(
+    plan: Plan, config: SearchConfig, ranked: Ranked, evidence: Evidence, question: Question, hits: tuple[Hit, ...]
+) -> dict[str, object]:
+    """Return every factor of the scores; a hit's receipt alone adds up to its score."""
+    explanation: dict[str, object] = {
+        "fusion": {"method": config.fusion, "weights": {c.value: w for c, w in ranked.fused.weights.items()}},
+        "heard": question.spoken,
+    }
+    if ranked.reranked is not None:
+        reranked = ranked.reranked
+        explanation["rerank"] = {
+            "outcome": reranked.outcome.value,
+            "clip_weight": plan.clip_weight,
+            "score_range": reranked.score_range,
+            "pool": ranked.pool,
+            "clip_coverage": reranked.scored / ranked.pool if ranked.pool else 0.0,
+        }
+    explanation["hits"] = {
+        str(hit.scene.scene_id): {
+            "labels": {c.value: label.value for c, label in evidence.labels(hit.scene.scene_id, hit.scene).items()},
+            **(_blend_of(ranked.reranked.blended.get(hit.scene.scene_id)) if ranked.reranked else {}),
+        }
+        for hit in hits
+    }
+    return explanation
+
+
+def _blend_of(blended: Blended | None) -> dict[str, object]:
+    if blended is None:
+        return {}
+    return {
+        "base": blended.base,
+        "base_weight": blended.base_weight,
+        "clip": blended.clip,
+        "clip_normalised": blended.clip_normalised,
+        "clip_weight": blended.clip_weight,
+    }

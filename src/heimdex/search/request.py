@@ -1,0 +1,101 @@
+"""What a person typed, checked once; everything behind it may trust a `SearchRequest`."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from heimdex.domain.errors import BadRequest
+from heimdex.domain.ids import VideoId
+from heimdex.domain.query import Channel, Mode, SearchFilter, SearchRequest
+
+MAX_CHARACTERS = 512
+MAX_BYTES = 2048
+MAX_LIMIT = 100
+
+
+def check(
+    query: str,
+    *,
+    limit: int = 10,
+    mode: str = "auto",
+    weights: Mapping[str, float] | None = None,
+    video_ids: Iterable[UUID] | None = None,
+    explain: bool = False,
+    include_weak: bool = False,
+) -> SearchRequest:
+    """Return the request, its query in NFC without surrounding space.
+
+    Raises:
+        BadRequest: with one line that says what is wrong and what to do.
+    """
+    return SearchRequest(
+        query=check_query(query),
+        limit=_check_limit(limit),
+        mode=_check_mode(mode),
+        weights=_check_weights(weights or {}),
+        filter=SearchFilter(frozenset(VideoId(video_id) for video_id in video_ids or ())),
+        explain=explain,
+        include_weak=include_weak,
+    )
+
+
+def check_query(query: str) -> str:
+    """Return ``query`` in NFC without surrounding space.
+
+    Raises:
+        BadRequest: empty, too long, or with characters that no text has.
+    """
+    # the length comes first: everything after it costs time in proportion to it
+    if len(query) > MAX_CHARACTERS:
+        raise BadRequest(
+            f"The query has {len(query):,} characters; at most {MAX_CHARACTERS} are allowed.",
+            remedy="Ask for one moment in a sentence or two.",
+        )
+    for char in query:
+        if unicodedata.category(char) == "Cs":
+            raise BadRequest("The query is not valid Unicode text.", remedy="Send it as UTF-8.")
+        if unicodedata.category(char) == "Cc":
+            raise BadRequest(
+                f"The query contains the control character U+{ord(char):04X}.", remedy="Write it as one line of text."
+            )
+    text = unicodedata.normalize("NFC", query).strip()
+    if len(text.encode()) > MAX_BYTES or len(text) > MAX_CHARACTERS:
+        raise BadRequest(
+            f"The query has {len(text.encode()):,} bytes; at most {MAX_BYTES:,} are allowed.", remedy="Shorten it."
+        )
+    if all(unicodedata.category(char) in {"Cf", "Zs", "Zl", "Zp", "Mn"} for char in text):
+        raise BadRequest("The query is empty.", remedy="Say what is seen or said, such as: red car driving.")
+    return text
+
+
+def _check_limit(limit: int) -> int:
+    if not 1 <= limit <= MAX_LIMIT:
+        raise BadRequest(f"The limit is {limit:,}.", remedy=f"Ask for 1 to {MAX_LIMIT} results.")
+    return int(limit)
+
+
+def _check_mode(mode: str) -> Mode:
+    try:
+        return Mode(mode)
+    except ValueError:
+        raise BadRequest(
+            f"There is no mode {mode[:40]!r}.", remedy=f"Choose one of {', '.join(m.value for m in Mode)}."
+        ) from None
+
+
+def _check_weights(weights: Mapping[str, float]) -> dict[Channel, float]:
+    checked: dict[Channel, float] = {}
+    for name, weight in weights.items():
+        if name not in set(Channel):
+            raise BadRequest(
+                f"There is no channel {name[:40]!r}.", remedy=f"Choose from {', '.join(c.value for c in Channel)}."
+            )
+        if not math.isfinite(weight) or not 0.0 <= weight <= 1.0:
+            raise BadRequest(f"The weight of {name} is {weight}.", remedy="Give each weight between 0 and 1.")
+        checked[Channel(name)] = float(weight)
+    if len(checked) == len(Channel) and not any(checked.values()):
+        raise BadRequest("Every channel has weight 0.", remedy="Give at least one channel a weight above 0.")
+    return checked

@@ -1,0 +1,227 @@
+"""Channels asked in parallel, each with a real deadline; what fails is a loss, never an exception."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from heimdex.domain.ids import SceneId
+from heimdex.domain.query import Channel, SearchFilter
+from heimdex.domain.results import Candidate, ChannelStatus
+from heimdex.ports import Embedder, EmbeddingModel, Matrix, Retrieved, SceneIndex, TextEmbedder, Vector, WordQuery
+from heimdex.ranking.normalize import finite
+from heimdex.search import log_lines
+from heimdex.search.deadline import Deadline, within
+from heimdex.search.embed_queries import Embedded, QueryEmbeddings
+from heimdex.search.losses import Loss, embedding_loss
+from heimdex.search.plan import SearchConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How one channel fared."""
+
+    status: ChannelStatus
+    candidates: tuple[Candidate, ...] = ()
+    exhaustive: bool = True
+    took_ms: float = 0.0
+    loss: Loss | None = None
+    reason: str = ""
+
+    @property
+    def raw(self) -> dict[SceneId, float]:
+        return {candidate.scene_id: candidate.raw for candidate in self.candidates}
+
+
+@dataclass(slots=True)
+class Question:
+    """One search's view of the outside: what is asked, of whom, and until when."""
+
+    text: str
+    spoken: str
+    words: WordQuery
+    within: SearchFilter
+    config: SearchConfig
+    deadline: Deadline
+    index: SceneIndex
+    embedder: Embedder | None
+    text_embedder: TextEmbedder | None
+    visual_cache: QueryEmbeddings
+    text_cache: QueryEmbeddings
+    #: notes for the answer: such as that an expired vector was used
+    remarks: list[str] = field(default_factory=list)
+    _clip: asyncio.Task[Embedded] | None = None
+
+    async def clip_vector(self) -> Embedded:
+        """Return the query's CLIP vector; asked for once in a search.
+
+        Raises:
+            Loss: no valid vector in time.
+        """
+        return await asyncio.shield(self.start_clip())
+
+    def start_clip(self) -> asyncio.Task[Embedded]:
+        """Begin to embed the query for CLIP, so that it runs while the other channels retrieve."""
+        if self._clip is None:
+            self._clip = asyncio.ensure_future(self._embed_clip())
+            # a failure that nobody waits for any more stays quiet; it is logged where it happens
+            self._clip.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return self._clip
+
+    async def _embed_clip(self) -> Embedded:
+        embedder = self.embedder
+        assert embedder is not None  # noqa: S101  the plan skips CLIP without one
+        seconds = self.deadline.left_s(self.config.clip_timeout_s)
+
+        async def ask(text: str) -> Matrix:
+            return await embedder.embed_texts([text], timeout_s=seconds)
+
+        try:
+            found = await self._embed("clip", self.text, embedder.model, self.visual_cache, ask, seconds)
+        except Loss as loss:
+            log_lines.clip_failed(loss)
+            raise
+        if not found.cached:
+            log_lines.clip_embedded(embedder.model.dim, found.took_ms)
+        return found
+
+    async def text_vector(self) -> Embedded:
+        """Return the query's vector for the meaning of text.
+
+        Raises:
+            Loss: no valid vector in time.
+        """
+        embedder = self.text_embedder
+        assert embedder is not None  # noqa: S101  the plan skips the channel without one
+        seconds = self.deadline.left_s(self.config.channel_timeout_s)
+
+        async def ask(text: str) -> Matrix:
+            return await embedder.embed_queries([text], timeout_s=seconds)
+
+        return await self._embed("text", self.spoken, embedder.model, self.text_cache, ask, seconds)
+
+    async def _embed(
+        self,
+        family: str,
+        text: str,
+        model: EmbeddingModel,
+        cache: QueryEmbeddings,
+        ask: Callable[[str], Awaitable[Matrix]],
+        seconds: float,
+    ) -> Embedded:
+        try:
+            found = await within(seconds, cache.embed(text, model, ask))
+        except Exception as error:
+            stale = cache.stale(text, model)
+            if stale is None:
+                raise embedding_loss(family, error) from error
+            found = stale
+        if found.stale:
+            self.remarks.append("stale_embedding")
+        return found
+
+
+async def visual(question: Question) -> Retrieved:
+    """Return the scenes whose keyframes lie nearest to the words."""
+    found = await question.clip_vector()
+    assert question.embedder is not None  # noqa: S101
+    retrieved = await _nearest(question, Channel.VISUAL, question.embedder.model, found.vector)
+    threshold = question.config.threshold_visual
+    if threshold is None:
+        return retrieved
+    return Retrieved([c for c in retrieved.candidates if c.raw >= threshold], retrieved.exhaustive)
+
+
+async def meaning(question: Question, channel: Channel) -> Retrieved:
+    """Return the scenes whose words mean the nearest to the query."""
+    found = await question.text_vector()
+    assert question.text_embedder is not None  # noqa: S101
+    return await _nearest(question, channel, question.text_embedder.model, found.vector)
+
+
+async def lexical(question: Question) -> Retrieved:
+    """Return the scenes in which the words are said. A query without a word finds nothing."""
+    if not question.words.phrases and not question.words.required:
+        return Retrieved([])
+    seconds = question.deadline.left_s(question.config.channel_timeout_s)
+    return await question.index.match_words(
+        question.words, limit=question.config.candidates, within=question.within, timeout_s=seconds
+    )
+
+
+async def _nearest(question: Question, channel: Channel, model: EmbeddingModel, vector: Vector) -> Retrieved:
+    seconds = question.deadline.left_s(question.config.channel_timeout_s)
+    return await question.index.nearest(
+        channel, model, vector, limit=question.config.candidates, within=question.within, timeout_s=seconds
+    )
+
+
+async def retrieve(question: Question, channels: Sequence[Channel]) -> dict[Channel, Answered]:
+    """Ask every channel at once and return how each fared, within the search's deadline."""
+    answers = await asyncio.gather(*(_answer(question, channel) for channel in channels))
+    return dict(zip(channels, answers, strict=True))
+
+
+def _ask(question: Question, channel: Channel) -> Coroutine[None, None, Retrieved]:
+    if channel is Channel.VISUAL:
+        return visual(question)
+    return lexical(question) if channel is Channel.LEXICAL else meaning(question, channel)
+
+
+async def _answer(question: Question, channel: Channel) -> Answered:
+    started = time.perf_counter()
+    embeds = channel is not Channel.LEXICAL
+    config = question.config
+    # a dense channel waits for its vector first, and then has its own time
+    allowed = config.channel_timeout_s + (config.clip_timeout_s if embeds else 0.0)
+    try:
+        retrieved = await within(question.deadline.left_s(allowed), _ask(question, channel))
+        candidates = tuple(finite(retrieved.candidates))
+    except Exception as error:
+        loss = _channel_loss(channel, error)
+        if not loss.reason.startswith("clip_"):
+            log_lines.channel_failed(channel.value, loss)
+        return Answered(loss.status, took_ms=_since_ms(started), loss=loss, reason=loss.reason)
+    if dropped := len(retrieved.candidates) - len(candidates):
+        log_lines.scores_dropped(channel.value, dropped)
+    status = ChannelStatus.OK if candidates else ChannelStatus.EMPTY
+    return Answered(status, candidates, retrieved.exhaustive, _since_ms(started))
+
+
+def _channel_loss(channel: Channel, error: Exception) -> Loss:
+    if isinstance(error, Loss):
+        return error
+    kind = "timeout" if isinstance(error, TimeoutError) else "error"
+    detail = str(error) or type(error).__name__
+    return Loss(f"{channel.value}_{kind}", detail, timed_out=kind == "timeout")
+
+
+async def score_pool(question: Question, scenes: Sequence[SceneId]) -> Mapping[SceneId, Candidate]:
+    """Return the pool's cosines, from one round trip.
+
+    Raises:
+        Loss: no CLIP vector (``clip_…``), or the scoring query failed (``rerank_error``).
+    """
+    found = await question.clip_vector()
+    assert question.embedder is not None  # noqa: S101
+    seconds = question.deadline.left_s(question.config.channel_timeout_s)
+    try:
+        return await within(
+            seconds,
+            _score(question.index, question.embedder.model, found.vector, scenes, seconds),
+        )
+    except Exception as error:
+        detail = str(error) or type(error).__name__
+        raise Loss("rerank_error", detail, timed_out=isinstance(error, TimeoutError)) from error
+
+
+async def _score(
+    index: SceneIndex, model: EmbeddingModel, vector: Vector, scenes: Sequence[SceneId], seconds: float
+) -> Mapping[SceneId, Candidate]:
+    return await index.score_scenes(model, vector, scenes, timeout_s=seconds)
+
+
+def _since_ms(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,138 @@
+"""The library in memory as the search side sees it: the port SceneIndex for tests, by brute force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from heimdex.domain.ids import SceneId, VideoId
+from heimdex.domain.query import Channel, SearchFilter
+from heimdex.domain.results import Candidate, SceneDetails
+from heimdex.ports import EmbeddingModel, IndexedScene, IndexedVideo, Matrix, Retrieved, Vector, WordQuery
+from heimdex.ranking.bm25 import bm25, idf, phrase_frequency
+from heimdex.ranking.tokens import index_terms
+
+
+@dataclass(slots=True)
+class InMemorySceneIndex:
+    """Searches a dictionary of videos, such as that of `InMemoryCatalogue`; sees what is published later."""
+
+    videos: dict[VideoId, IndexedVideo] = field(default_factory=dict)
+
+    async def nearest(
+        self,
+        channel: Channel,
+        model: EmbeddingModel,
+        query: Vector,
+        *,
+        limit: int,
+        within: SearchFilter,
+        timeout_s: float,
+    ) -> Retrieved:
+        found = [
+            candidate
+            for video, scene in self._scenes(within)
+            if (candidate := _score(channel, video, scene, model, query)) is not None
+        ]
+        return Retrieved(_best_first(found)[:limit])
+
+    async def match_words(self, query: WordQuery, *, limit: int, within: SearchFilter, timeout_s: float) -> Retrieved:
+        scenes = [(scene.scene_id, index_terms(scene.transcript)) for _, scene in self._scenes(SearchFilter())]
+        positions = {scene_id: _positions(terms) for scene_id, terms in scenes if terms}
+        phrases = list(dict.fromkeys((*query.phrases, *query.required)))
+        counts = {
+            scene_id: {phrase: phrase_frequency(phrase, places) for phrase in phrases}
+            for scene_id, places in positions.items()
+        }
+        weights = [idf(len(positions), sum(c[phrase] > 0 for c in counts.values())) for phrase in phrases]
+        lengths = {scene_id: len(terms) for scene_id, terms in scenes}
+        average = sum(lengths[scene_id] for scene_id in positions) / len(positions) if positions else 0.0
+        admitted = {scene.scene_id for _, scene in self._scenes(within)}
+        found = [
+            Candidate(scene_id, bm25([count[phrase] for phrase in phrases], weights, lengths[scene_id], average))
+            for scene_id, count in counts.items()
+            if scene_id in admitted and any(count.values()) and all(count[phrase] for phrase in query.required)
+        ]
+        return Retrieved(_best_first(found)[:limit])
+
+    async def score_scenes(
+        self, model: EmbeddingModel, query: Vector, scene_ids: Sequence[SceneId], *, timeout_s: float
+    ) -> Mapping[SceneId, Candidate]:
+        wanted = set(scene_ids)
+        return {
+            scene.scene_id: candidate
+            for video, scene in self._scenes(SearchFilter())
+            if scene.scene_id in wanted
+            and (candidate := _score(Channel.VISUAL, video, scene, model, query)) is not None
+        }
+
+    async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]:
+        wanted = set(scene_ids)
+        return {
+            scene.scene_id: SceneDetails(
+                scene_id=scene.scene_id,
+                video_id=video.video_id,
+                title=video.title,
+                path=video.file.path,
+                span=scene.scene.span,
+                video_duration_s=video.facts.duration_s,
+                fps=video.facts.fps,
+                segments=tuple(s for s in video.segments if s.span.overlap_s(scene.scene.span) > 0.0),
+                keyframes=tuple((frame.time_s, str(frame.image)) for frame in scene.scene.keyframes),
+            )
+            for video, scene in self._scenes(SearchFilter())
+            if scene.scene_id in wanted
+        }
+
+    async def covered(self, channel: Channel, model: EmbeddingModel | None) -> int:
+        if channel is Channel.LEXICAL:
+            return sum(bool(index_terms(scene.transcript)) for _, scene in self._scenes(SearchFilter()))
+        if model is None:
+            return 0
+        return sum(_rows(channel, video, scene, model) is not None for video, scene in self._scenes(SearchFilter()))
+
+    def _scenes(self, within: SearchFilter) -> list[tuple[IndexedVideo, IndexedScene]]:
+        return [
+            (video, scene)
+            for video in self.videos.values()
+            if not within.video_ids or video.video_id in within.video_ids
+            for scene in video.scenes
+        ]
+
+
+def _best_first(candidates: list[Candidate]) -> list[Candidate]:
+    return sorted(candidates, key=lambda candidate: (-candidate.raw, candidate.scene_id))
+
+
+def _positions(terms: Sequence[str]) -> dict[str, list[int]]:
+    positions: dict[str, list[int]] = {}
+    for place, term in enumerate(terms):
+        positions.setdefault(term, []).append(place)
+    return positions
+
+
+def _rows(channel: Channel, video: IndexedVideo, scene: IndexedScene, model: EmbeddingModel) -> Matrix | None:
+    """Return the scene's vectors in the space of ``model``; vectors of another model are as good as none."""
+    stored = video.visual_model if channel is Channel.VISUAL else video.meaning_model
+    if stored is None or (stored.model_id, stored.revision) != (model.model_id, model.revision):
+        return None
+    if channel is Channel.VISUAL:
+        return scene.visual if scene.visual is not None and len(scene.visual) else None
+    if channel is Channel.TRANSCRIPT and scene.meaning is not None:
+        return scene.meaning[np.newaxis, :]
+    return None
+
+
+def _score(
+    channel: Channel, video: IndexedVideo, scene: IndexedScene, model: EmbeddingModel, query: Vector
+) -> Candidate | None:
+    rows = _rows(channel, video, scene, model)
+    if rows is None:
+        return None
+    cosines = rows.astype(np.float64) @ query.astype(np.float64)
+    best = int(np.argmax(cosines))
+    frames = scene.scene.keyframes
+    frame_s = frames[best].time_s if channel is Channel.VISUAL and best < len(frames) else None
+    return Candidate(scene.scene_id, float(cosines[best]), frame_s)
