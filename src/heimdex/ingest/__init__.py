@@ -1,0 +1,1 @@
+"""From paths to searchable scenes: the journey of a video."""

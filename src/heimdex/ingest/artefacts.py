@@ -1,0 +1,145 @@
+"""Keyframes and decoding results on disk, addressed by the content of the video.
+
+``<content>/<settings>/`` holds the JPEGs and ``decoded.json``; ``<content>/published`` names the
+fingerprint that the library holds. A result is made in a staging folder and renamed when it is
+whole, so what carries its final name is never half written. Staging folders are held by a lock
+of the living process; those without one belong to a killed run and are removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from heimdex.domain.media import DecodedVideo, Keyframe
+from heimdex.ingest import record
+
+try:
+    import fcntl
+except ImportError:  # a platform without file locks: staging folders stay until they are removed by hand
+    fcntl = None  # type: ignore[assignment]
+
+_STAGING = ".staging"
+_RESULT = "decoded.json"
+_PUBLISHED = "published"
+
+
+class Artefacts:
+    """The folder ``root``, made when missing."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._staging = root / _STAGING
+
+    def folder(self, sha256: str, settings: str) -> Path:
+        return self._content(sha256) / settings
+
+    def load(self, sha256: str, settings: str) -> DecodedVideo | None:
+        """Return an earlier result, keyframes relative to the root; None when there is none, or a damaged one."""
+        folder = self.folder(sha256, settings)
+        try:
+            decoded = record.from_json(json.loads((folder / _RESULT).read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        names = {k.image for scene in decoded.scenes for k in scene.keyframes}
+        if not all((folder / name).is_file() for name in names):
+            return None
+        return self._placed(decoded, folder.relative_to(self._root))
+
+    @contextlib.contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Make a folder for one result; what is left of it afterwards is removed."""
+        self._staging.mkdir(parents=True, exist_ok=True)
+        folder = self._staging / uuid.uuid4().hex
+        with _held(_lock_of(folder)):
+            try:
+                folder.mkdir()
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                _lock_of(folder).unlink(missing_ok=True)
+
+    def keep(self, staged: Path, decoded: DecodedVideo, sha256: str, settings: str) -> DecodedVideo:
+        """Give a staged result its name, durably; return it with keyframes relative to the root."""
+        bare = self._placed(decoded, Path())
+        (staged / _RESULT).write_text(json.dumps(record.to_json(bare)), "utf-8")
+        for file in staged.iterdir():
+            _flush(file)
+        _flush(staged)
+        folder = self.folder(sha256, settings)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():  # damaged, or made meanwhile by another process from the same bytes
+            with self.staging() as doomed:
+                folder.rename(doomed / "old")
+        staged.rename(folder)
+        _flush(folder.parent)
+        return self._placed(bare, folder.relative_to(self._root))
+
+    def note_published(self, sha256: str, settings: str, fingerprint: str) -> None:
+        """Remember what the library holds, and drop results of other settings."""
+        content = self._content(sha256)
+        with contextlib.suppress(OSError):
+            fresh = content / f".{_PUBLISHED}-{os.getpid()}"
+            fresh.write_text(fingerprint, "utf-8")
+            fresh.replace(content / _PUBLISHED)
+            for other in content.iterdir():
+                if other.is_dir() and other.name != settings:
+                    shutil.rmtree(other, ignore_errors=True)
+
+    def published(self, sha256: str) -> str | None:
+        """Return the fingerprint with which this content was last published, as far as is known here."""
+        try:
+            return (self._content(sha256) / _PUBLISHED).read_text("utf-8")
+        except OSError:
+            return None
+
+    def sweep(self) -> int:
+        """Remove the staging folders of runs that were killed; return how many."""
+        removed = 0
+        for lock in self._staging.glob("*.lock") if fcntl is not None else ():
+            with contextlib.suppress(BlockingIOError), _held(lock):
+                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                lock.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def _content(self, sha256: str) -> Path:
+        return self._root / sha256[:2] / sha256
+
+    def _placed(self, decoded: DecodedVideo, folder: Path) -> DecodedVideo:
+        def placed(keyframe: Keyframe) -> Keyframe:
+            return replace(keyframe, image=folder / keyframe.image.name)
+
+        scenes = (replace(scene, keyframes=tuple(map(placed, scene.keyframes))) for scene in decoded.scenes)
+        return replace(decoded, scenes=tuple(scenes))
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".lock")
+
+
+@contextlib.contextmanager
+def _held(lock: Path) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when the process dies.
+
+    Raises:
+        BlockingIOError: a living process holds it.
+    """
+    with lock.open("ab") as opened:
+        if fcntl is not None:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

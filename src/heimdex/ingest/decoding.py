@@ -1,0 +1,147 @@
+"""The first half of a file's journey: is it known, and if not, what is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from heimdex.domain.errors import MediaRejected, NotFound
+from heimdex.domain.ids import VideoId, uuid7
+from heimdex.domain.media import DecodedVideo, FileStamp, Reason, Segment
+from heimdex.ingest import fingerprint, hashing
+from heimdex.ingest.artefacts import Artefacts
+from heimdex.ingest.outcomes import FileOutcome, Status
+from heimdex.ports import Catalogue, KnownFile, MediaDecoder, TranscriptReader
+
+#: what another try may mend without any change of file or settings
+_PASSING = {Reason.CHANGED_DURING_READ, Reason.DISK_FULL, Reason.PATH_REJECTED}
+#: parts of a file's progress
+_HASHED, _DECODED = 0.1, 0.8
+
+
+class Stopped(Exception):
+    """The run ends; the file in work is left for the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFile:
+    """A file ready for embedding; keyframes are relative to the artefact folder."""
+
+    file: FileStamp
+    video_id: VideoId
+    decoded: DecodedVideo
+    #: of the text beside it, else of its own tracks
+    segments: tuple[Segment, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileDecoder:
+    """Turns a path into a `DecodedFile`, or into an outcome when there is nothing left to do."""
+
+    decoder: MediaDecoder
+    transcripts: TranscriptReader
+    catalogue: Catalogue
+    artefacts: Artefacts
+    #: fingerprints of the decoder's settings, of its limits, and of all that a published video depends on
+    decoding: str
+    limits: str
+    settings: str
+    stop: threading.Event
+
+    async def take(self, path: Path, on_progress: Callable[[float], None]) -> DecodedFile | FileOutcome:
+        """Look at one file. Raises `Stopped`, StoreUnavailable; everything else becomes an outcome."""
+        wanted = self.settings
+        stamp = FileStamp(path, 0, 0)
+        try:
+            stamp = await asyncio.to_thread(hashing.stamp, path)
+            beside = await asyncio.to_thread(self.transcripts.read_sidecars, path)
+            wanted = fingerprint.with_text(self.settings, beside)
+            known = await self.catalogue.known_file(path)
+            if known is not None and (outcome := self._as_before(known, stamp, wanted)) is not None:
+                return outcome
+            stamp = await self._hash(stamp, on_progress)
+            if (outcome := await self._by_content(stamp, wanted, known)) is not None:
+                return outcome
+            decoded = await asyncio.to_thread(self._decode, stamp, on_progress)
+        except MediaRejected as rejected:
+            return await self._unreadable(stamp, rejected, wanted)
+        same = known is not None and known.file.sha256 == stamp.sha256
+        video_id = known.video_id if known is not None and same else None
+        segments = tuple(beside) or decoded.segments
+        return DecodedFile(stamp, video_id or VideoId(uuid7()), decoded, segments, wanted)
+
+    def _as_before(self, known: KnownFile, stamp: FileStamp, wanted: str) -> FileOutcome | None:
+        if (known.file.size_bytes, known.file.mtime_ns) != (stamp.size_bytes, stamp.mtime_ns):
+            return None
+        if known.reason is None:
+            if not fingerprint.covers(known.fingerprint, wanted):
+                return None
+            return FileOutcome(stamp.path, Status.UNCHANGED)
+        if known.reason in _PASSING or known.fingerprint != fingerprint.with_limits(wanted, self.limits):
+            return None
+        reason = known.reason
+        return FileOutcome(stamp.path, Status.UNREADABLE, reason, reason.explanation, reason.remedy)
+
+    async def _hash(self, stamp: FileStamp, on_progress: Callable[[float], None]) -> FileStamp:
+        read = 0
+
+        def count(more: int) -> None:
+            nonlocal read
+            read += more
+            self._check_stop()
+            on_progress(_HASHED * read / max(read, stamp.size_bytes))
+
+        return await asyncio.to_thread(lambda: hashing.hash_file(stamp.path, on_bytes=count))
+
+    async def _by_content(self, stamp: FileStamp, wanted: str, known: KnownFile | None) -> FileOutcome | None:
+        """Link the file when the library holds its bytes already."""
+        noted = self.artefacts.published(stamp.sha256)
+        for held in dict.fromkeys([wanted, noted if noted and fingerprint.covers(noted, wanted) else wanted]):
+            video_id = await self.catalogue.find_content(stamp.sha256, held)
+            if video_id is None:
+                continue
+            try:
+                await self.catalogue.link_file(stamp, video_id)
+            except NotFound:  # removed meanwhile: index it anew
+                continue
+            touched = known is not None and known.file.sha256 == stamp.sha256 and known.reason is None
+            return FileOutcome(stamp.path, Status.UNCHANGED if touched else Status.LINKED)
+        return None
+
+    def _decode(self, stamp: FileStamp, on_progress: Callable[[float], None]) -> DecodedVideo:
+        earlier = self.artefacts.load(stamp.sha256, self.decoding)
+        if earlier is not None:
+            return earlier
+
+        def tell(fraction: float) -> None:
+            self._check_stop()
+            on_progress(_HASHED + (_DECODED - _HASHED) * fraction)
+
+        try:
+            with self.artefacts.staging() as staged:
+                decoded = self.decoder.decode(stamp.path, staged, on_progress=tell)
+                now = hashing.stamp(stamp.path)
+                if (now.size_bytes, now.mtime_ns) != (stamp.size_bytes, stamp.mtime_ns):
+                    raise MediaRejected(Reason.CHANGED_DURING_READ)
+                return self.artefacts.keep(staged, decoded, stamp.sha256, self.decoding)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise MediaRejected(Reason.DISK_FULL) from None
+            raise
+
+    async def _unreadable(self, stamp: FileStamp, rejected: MediaRejected, wanted: str) -> FileOutcome:
+        reason = rejected.reason
+        if reason is not Reason.DISK_FULL:  # that is no property of the file
+            noted = fingerprint.with_limits(wanted, self.limits)
+            await self.catalogue.record_unreadable(stamp, reason, rejected.detail, noted)
+        status = Status.FAILED if reason is Reason.DISK_FULL else Status.UNREADABLE
+        return FileOutcome(stamp.path, status, reason, rejected.detail, reason.remedy)
+
+    def _check_stop(self) -> None:
+        if self.stop.is_set():
+            raise Stopped

@@ -1,0 +1,49 @@
+"""Of what a published video depends on: another fingerprint means that it is made again.
+
+``<settings>`` or ``<settings>+<text beside it>`` for a searchable file, with ``!<limits>`` behind it
+for an unreadable one, so that raising a limit tries it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from heimdex.domain.media import Segment
+from heimdex.ports import EmbeddingModel
+
+#: of the steps after decoding: raised when they make something else from the same input
+_VERSION = 1
+
+
+def of_settings(decoding: str, visual: EmbeddingModel, meaning: EmbeddingModel | None) -> str:
+    """Return the part that all files of a run share."""
+    models = [[m.model_id, m.revision, m.dim] if m else None for m in (visual, meaning)]
+    return _digest([_VERSION, decoding, *models])
+
+
+def with_text(settings: str, beside: Sequence[Segment]) -> str:
+    """Add the text that lies beside one file, nothing when there is none."""
+    if not beside:
+        return settings
+    lines = [[s.span.start_s, s.span.end_s, s.text, s.language] for s in beside]
+    return f"{settings}+{_digest(lines)}"
+
+
+def with_limits(fingerprint: str, limits: str) -> str:
+    """Add the limits that refused a file."""
+    return f"{fingerprint}!{limits}"
+
+
+def covers(published: str, wanted: str) -> bool:
+    """Whether a published video is what a file with fingerprint ``wanted`` would become.
+
+    A file without text beside it is content with any text that a copy of it brought: a copy never
+    takes words away.
+    """
+    return published == wanted or ("+" not in wanted and published.partition("+")[0] == wanted)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=True).encode()).hexdigest()[:16]

@@ -1,0 +1,132 @@
+"""Opening a file that nobody vouches for, and what its headers say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from heimdex.domain.errors import MediaRejected
+from heimdex.domain.media import MediaFacts, Reason
+from heimdex.media.thumbnails import upright_size
+
+#: Containers that hold videos, and audio files so that they can be told from damage. No playlist, no
+#: concatenation script, no single image: those would open other files or are no video.
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,asf,ogg,mxf,gxf,nut,rm,dv,ivf,"
+    "h264,hevc,m4v,obu,wtv,ivr,dhav,swf,kux,wav,mp3,aac,flac,aiff,ac3,eac3,amr,w64,caf,ape,wv,tta,dts,au,opus"
+)
+_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """Open a regular file as one of `FORMATS`, through no other protocol than ``file``.
+
+    Raises:
+        MediaRejected: PATH_REJECTED, EMPTY, NOT_MEDIA.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise MediaRejected(Reason.PATH_REJECTED, error.strerror or str(error)) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise MediaRejected(Reason.PATH_REJECTED)
+    if not os.access(path, os.R_OK):
+        raise MediaRejected(Reason.PATH_REJECTED, "no permission to read it")
+    if status.st_size == 0:
+        raise MediaRejected(Reason.EMPTY)
+    try:
+        container = av.open(f"file:{path}", mode="r", container_options=dict(_OPTIONS), metadata_errors="replace")
+    except MemoryError:
+        raise
+    except (av.error.FFmpegError, ValueError) as error:
+        raise MediaRejected(Reason.NOT_MEDIA, _said(error)) from None
+    with container:
+        yield container
+
+
+def best_video(container: InputContainer, *, max_frame_px: int) -> VideoStream:
+    """Return the stream that a player would show: never a cover picture.
+
+    Raises:
+        MediaRejected: NO_VIDEO_STREAM, TOO_LARGE_FRAME.
+    """
+    moving = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not moving:
+        raise MediaRejected(Reason.NO_VIDEO_STREAM)
+    best = container.streams.best("video")
+    stream = next((s for s in moving if best is not None and s.index == best.index), moving[0])
+    if stream.codec_context is None:
+        raise MediaRejected(Reason.NO_FRAMES, "its video codec is not known")
+    if stream.codec_context.width * stream.codec_context.height > max_frame_px:
+        raise MediaRejected(Reason.TOO_LARGE_FRAME, f"{stream.codec_context.width} x {stream.codec_context.height} px")
+    return stream
+
+
+def declared_duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """Return what the headers promise, None when they promise nothing believable."""
+    if stream.duration and stream.time_base and stream.duration > 0:
+        return float(stream.duration * stream.time_base)
+    if container.duration and container.duration > 0:
+        return container.duration / av.time_base
+    return None
+
+
+def clock_start_s(container: InputContainer) -> float | None:
+    """Return the time stamp that players show as 0."""
+    start = container.start_time
+    return start / av.time_base if start is not None else None
+
+
+def facts(
+    container: InputContainer, stream: VideoStream, *, size_px: tuple[int, int], duration_s: float, rotation_deg: int,
+    notes: tuple[str, ...],
+) -> MediaFacts:  # fmt: skip
+    """Return what is known once the frames were seen.
+
+    Args:
+        size_px: width and height as decoded.
+    """
+    width, height = upright_size(*size_px, stream.sample_aspect_ratio, rotation_deg)
+    rate = stream.average_rate or stream.guessed_rate
+    return MediaFacts(
+        duration_s=duration_s,
+        width_px=width,
+        height_px=height,
+        fps=float(rate) if rate and 0 < rate < 1000 else None,
+        container=container.format.name,
+        video_codec=stream.codec_context.name,
+        rotation_deg=rotation_deg,
+        has_audio=bool(container.streams.audio),
+        recorded_at=_recorded_at(container.metadata.get("creation_time") or container.metadata.get("date")),
+        notes=notes,
+    )
+
+
+def is_encrypted(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether the headers name a key (Matroska); MP4 says it on each packet."""
+    return "enc_key_id" in stream.metadata
+
+
+def _recorded_at(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text.strip()) if text else None
+    except ValueError:
+        return None
+    if moment is None or moment.year < 1971:  # a camera without a clock
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _said(error: Exception) -> str:
+    """Return the short text of an FFmpeg error, without number and path."""
+    return str(getattr(error, "strerror", "") or "unreadable").strip()

@@ -1,0 +1,1 @@
+"""What is said: text that lies beside a video."""

@@ -1,0 +1,79 @@
+"""The library in memory: the port Catalogue for tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from heimdex.domain.errors import NotFound
+from heimdex.domain.ids import VideoId
+from heimdex.domain.media import FileStamp, LibraryStatus, Reason, UnreadableFile
+from heimdex.domain.query import Channel
+from heimdex.ports import IndexedVideo, KnownFile
+
+
+@dataclass(slots=True)
+class InMemoryCatalogue:
+    """Keeps videos and files in dictionaries, with the rules that the real one has."""
+
+    videos: dict[VideoId, IndexedVideo] = field(default_factory=dict)
+    files: dict[Path, KnownFile] = field(default_factory=dict)
+    details: dict[Path, str] = field(default_factory=dict)
+
+    async def known_file(self, path: Path) -> KnownFile | None:
+        return self.files.get(path)
+
+    async def find_content(self, sha256: str, fingerprint: str) -> VideoId | None:
+        for video in self.videos.values():
+            if sha256 and video.file.sha256 == sha256 and video.fingerprint == fingerprint:
+                return video.video_id
+        return None
+
+    async def link_file(self, file: FileStamp, video_id: VideoId) -> None:
+        if video_id not in self.videos:
+            raise NotFound("There is no such video in the library.", remedy="Index the file.")
+        self._put(KnownFile(file, video_id, self.videos[video_id].fingerprint))
+
+    async def record_unreadable(self, file: FileStamp, reason: Reason, detail: str, fingerprint: str) -> None:
+        self._put(KnownFile(file, None, fingerprint, reason))
+        self.details[file.path] = detail
+
+    async def publish(self, video: IndexedVideo) -> None:
+        if not video.scenes:
+            raise ValueError("a searchable video has at least one scene")
+        for former in [v for v in self.videos.values() if v.file.sha256 == video.file.sha256]:
+            del self.videos[former.video_id]
+            for path, known in list(self.files.items()):
+                if known.video_id == former.video_id:
+                    self.files[path] = KnownFile(known.file, video.video_id, video.fingerprint)
+        self.videos[video.video_id] = video
+        self._put(KnownFile(video.file, video.video_id, video.fingerprint))
+
+    async def status(self) -> LibraryStatus:
+        scenes = [scene for video in self.videos.values() for scene in video.scenes]
+        seen = sum(scene.visual is not None for scene in scenes)
+        return LibraryStatus(
+            videos=len(self.videos),
+            scenes=len(scenes),
+            duration_s=sum(video.facts.duration_s for video in self.videos.values()),
+            segments=sum(len(video.segments) for video in self.videos.values()),
+            coverage={
+                Channel.VISUAL.value: seen,
+                Channel.TRANSCRIPT.value: sum(scene.meaning is not None for scene in scenes),
+                Channel.LEXICAL.value: sum(bool(scene.transcript) for scene in scenes),
+            },
+            unreadable=tuple(
+                UnreadableFile(path, known.reason, self.details.get(path, ""))
+                for path, known in sorted(self.files.items())
+                if known.reason is not None
+            ),
+            missing=tuple(path for path, known in self.files.items() if known.reason is None and not path.exists()),
+        )
+
+    def _put(self, known: KnownFile) -> None:
+        before = self.files.get(known.file.path)
+        self.files[known.file.path] = known
+        if before is None or before.video_id in {None, known.video_id}:
+            return
+        if before.video_id is not None and all(other.video_id != before.video_id for other in self.files.values()):
+            self.videos.pop(before.video_id, None)
