@@ -21,6 +21,7 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -48,6 +49,8 @@ from heimdex.store.startlog import explain_failure
 
 #: a Unix socket path has 107 bytes on Linux and 103 on macOS; the file name takes 14
 _SOCKET_FOLDER_BYTES = 80
+#: one call for the file system, where fsync of each file takes seconds
+_SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 _LOG_BYTES = 10 << 20
 #: after this long without an answer a server that should listen is taken for a wreck
 _WRECK_S = 10.0
@@ -56,10 +59,17 @@ _WRECK_S = 10.0
 class EmbeddedPostgres:
     """One cluster in ``data_dir``. Safe to use from several threads and processes."""
 
-    def __init__(self, data_dir: Path, *, start_timeout_s: float = 600.0) -> None:
+    def __init__(self, data_dir: Path, *, start_timeout_s: float = 600.0, durable: bool = True) -> None:
+        """
+        Args:
+            data_dir: made when missing.
+            start_timeout_s: patience with a server that recovers from a crash, in seconds.
+            durable: False trades safety against power loss for speed; for tests only.
+        """
         self._data_dir = data_dir.absolute()
         self._pgdata = self._data_dir / "postgres"
         self._start_timeout_s = start_timeout_s
+        self._durable = durable
         self._lease = FileLock(self._data_dir / "postgres.users")
         self._running = self._data_dir / "postgres.running"
 
@@ -170,8 +180,9 @@ class EmbeddedPostgres:
         programs.give(staged)
         options = ["--auth=trust", "--data-checksums", "--encoding=UTF8", f"--username={SUPERUSER}"]
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        sync = [f"--sync-method={_SYNC_METHOD}"] if self._durable else ["--no-sync"]
         done = programs.run(
-            "initdb", ["-D", programs.data_argument(staged), *options, *locale, "--no-instructions"],
+            "initdb", ["-D", programs.data_argument(staged), *options, *locale, *sync, "--no-instructions"],
             pgdata=staged, timeout_s=self._start_timeout_s,
         )  # fmt: skip
         if done.returncode != 0:
@@ -183,7 +194,7 @@ class EmbeddedPostgres:
         folder = self._default_socket_folder()
         _make_private(folder, programs)
         staged = self._pgdata / "postgresql.conf.new"
-        staged.write_text(configuration(folder, psutil.virtual_memory().total), encoding="utf-8")
+        staged.write_text(configuration(folder, psutil.virtual_memory().total, durable=self._durable), encoding="utf-8")
         programs.give(staged)
         staged.replace(self._pgdata / "postgresql.conf")
 
@@ -243,9 +254,10 @@ class EmbeddedPostgres:
             return ""
 
 
-def configuration(socket_folder: Path, memory_bytes: int) -> str:
+def configuration(socket_folder: Path, memory_bytes: int, *, durable: bool = True) -> str:
     """Return the text of postgresql.conf: modest on a laptop, durable, silent about what people search."""
     shared_mb = max(32, min(256, memory_bytes // 16 >> 20))
+    safe = "on" if durable else "off"
     quoted = str(socket_folder).replace("'", "''").replace("\\", "\\\\")
     return f"""\
 # Written by heimdex at every start; put your own settings in local.conf beside this file.
@@ -264,9 +276,10 @@ wal_level = minimal
 max_wal_senders = 0
 max_wal_size = 1GB
 checkpoint_timeout = 15min
-fsync = on
-full_page_writes = on
-synchronous_commit = on
+fsync = {safe}
+full_page_writes = {safe}
+synchronous_commit = {safe}
+recovery_init_sync_method = {_SYNC_METHOD}
 idle_in_transaction_session_timeout = 10min
 log_checkpoints = off
 log_min_error_statement = panic
