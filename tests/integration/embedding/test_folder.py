@@ -146,7 +146,7 @@ async def test_a_graph_of_another_picture_size_is_one_clear_error(folder: Path) 
 async def test_a_damaged_tokenizer_is_one_clear_error(folder: Path) -> None:
     (folder / "textual/tokenizer.json").write_text("{}")
 
-    with pytest.raises(ModelInvalid, match="tokenizer.json"):
+    with pytest.raises(ModelInvalid, match=r"tokenizer\.json"):
         await _ask(LocalEmbedder(folder), "textual")
 
 

@@ -57,7 +57,7 @@ def test_a_folder_of_unknown_manner_is_refused(tmp_path: Path) -> None:
     (folder / "onnx").mkdir()
     (folder / "model.onnx").rename(folder / "onnx/model.onnx")
 
-    with pytest.raises(ModelInvalid, match="text_model.json"):
+    with pytest.raises(ModelInvalid, match=r"text_model\.json"):
         read_text_folder(folder)
 
 

@@ -116,5 +116,5 @@ def test_cleaning_and_length_follow_the_model() -> None:
     ],
 )
 def test_settings_that_cannot_be_are_refused(config: dict[str, Any], tokens: dict[str, Any]) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"pad_token|context_length|clean"):
         parse_tokenising(config, tokens)
