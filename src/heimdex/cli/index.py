@@ -1,18 +1,157 @@
-"""``heimdex index``."""
+"""``heimdex index``: make videos searchable."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from heimdex.cli.exits import ExitCode
+from heimdex.cli.output import plain, remark, say, say_json
+from heimdex.cli.start import start
+
+if TYPE_CHECKING:
+    from heimdex.ingest.outcomes import FileOutcome, IndexEvent, IndexReport
+    from heimdex.settings import Settings
+
+Listener = Callable[["IndexEvent"], None]
+
 
 def index(
-    paths: Annotated[list[Path], typer.Argument()], as_json: Annotated[bool, typer.Option("--json")] = False
+    paths: Annotated[list[Path], typer.Argument(help="Video files, or folders that hold some.", show_default=False)],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a file as it ends, then one with the summary.")
+    ] = False,
 ) -> None:
-    """Make videos searchable.
+    """Make the videos under PATHS searchable. Safe to repeat and to interrupt; videos are only ever read.
 
     \b
     heimdex index ~/Videos
+    heimdex index holiday.mp4 --json
     """
+    from heimdex.ingest.files import find_videos
+
+    settings = start()
+    find_videos(paths)  # a wrong path is said at once, before the database starts
+    try:
+        report = asyncio.run(_run(settings, paths, as_json))
+    except KeyboardInterrupt:
+        remark("interrupted; nothing is lost: run the same command again to go on.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if as_json:
+        say_json({"summary": summary(report)}, indent=None)
+    else:
+        show_report(report)
+    if not report.succeeded:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+async def _run(settings: Settings, paths: list[Path], as_json: bool) -> IndexReport:
+    from heimdex.wiring import open_library
+
+    async with open_library(settings) as library:
+        with json_lines() if as_json else progress_bar() as on_event:
+            return await library.index.run(paths, on_event)
+
+
+@contextmanager
+def json_lines() -> Iterator[Listener]:
+    """Write one object for each file that ends."""
+    lock = threading.Lock()
+
+    def on_event(event: IndexEvent) -> None:
+        if event.outcome:
+            with lock:
+                say_json(describe(event.outcome), indent=None)
+
+    yield on_event
+
+
+@contextmanager
+def progress_bar() -> Iterator[Listener]:
+    """Show one bar on stderr, when that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("looking", total=1.0)
+
+        def on_event(event: IndexEvent) -> None:
+            progress.update(task, completed=event.fraction, description=_name(event.path))
+            if event.outcome and sys.stderr.isatty():
+                progress.console.print(Text(line(event.outcome)))
+
+        yield on_event
+
+
+def _name(path: Path) -> str:
+    from heimdex.ingest.files import shown
+
+    name = shown(Path(path.name))
+    return name if len(name) <= 32 else name[:31] + "…"
+
+
+def describe(outcome: FileOutcome) -> dict[str, Any]:
+    """Return one file's end as the object that is printed."""
+    from heimdex.ingest.files import shown
+
+    return {
+        "path": shown(outcome.path),
+        "status": outcome.status.value,
+        "scenes": outcome.scenes,
+        "segments": outcome.segments,
+        "reason": outcome.reason.value if outcome.reason else None,
+        "detail": outcome.detail,
+        "remedy": outcome.remedy,
+        "notes": list(outcome.notes),
+    }
+
+
+def summary(report: IndexReport) -> dict[str, int]:
+    """Return how many files ended in which way."""
+    from heimdex.ingest.outcomes import Status
+
+    counts = {status.value: report.count(status) for status in Status}
+    return counts | {
+        "files": len(report.outcomes),
+        "ignored": len(report.ignored),
+        "scenes": sum(outcome.scenes for outcome in report.outcomes),
+    }
+
+
+def line(outcome: FileOutcome) -> str:
+    """Return one file's end as a line."""
+    from heimdex.ingest.files import shown
+
+    text = f"{outcome.status.value:<11} {shown(outcome.path)}"
+    if outcome.detail or outcome.reason:
+        why = outcome.detail or (outcome.reason.explanation if outcome.reason else "")
+        return plain(f"{text}: {why.rstrip('.')}. {outcome.remedy}")
+    return f"{text} ({outcome.scenes} scenes)" if outcome.scenes else text
+
+
+def show_report(report: IndexReport) -> None:
+    """Print what became of the files; those that did not change are only counted."""
+    from heimdex.ingest.outcomes import Status
+
+    for outcome in report.outcomes:
+        if outcome.status is not Status.UNCHANGED:
+            say(line(outcome))
+    counts = summary(report)
+    parts = [f"{counts[status.value]} {status.value}" for status in Status if counts[status.value]]
+    parts += [f"{counts['ignored']} other files ignored"] if counts["ignored"] else []
+    files = "1 file" if counts["files"] == 1 else f"{counts['files']} files"
+    say(f"{files}: {', '.join(parts) or 'nothing done'}.")

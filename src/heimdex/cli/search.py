@@ -15,6 +15,7 @@ from heimdex.cli.start import start
 if TYPE_CHECKING:
     from heimdex.domain.query import SearchRequest
     from heimdex.settings import Settings
+    from heimdex.wiring import Library
 
 _SERVER_TIMEOUT_S = 30.0
 
@@ -87,10 +88,17 @@ def _from_server(server: RunningServer, wanted: SearchRequest) -> tuple[dict[str
 
 
 async def _in_process(settings: Settings, wanted: SearchRequest) -> tuple[dict[str, Any], dict[str, str]]:
-    from heimdex.web.schemas import AnswerOut
     from heimdex.wiring import open_library
 
     async with open_library(settings) as library:
-        answer = await library.search.search(wanted)
-    places = {str(hit.scene.scene_id): str(hit.scene.path) for hit in answer.hits}
+        return await search_library(library, wanted)
+
+
+async def search_library(library: Library, wanted: SearchRequest) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what an open library answers, and for each scene id its file."""
+    from heimdex.ingest.files import shown
+    from heimdex.web.schemas import AnswerOut
+
+    answer = await library.search.search(wanted)
+    places = {str(hit.scene.scene_id): shown(hit.scene.path) for hit in answer.hits}
     return AnswerOut.of(answer).model_dump(mode="json"), places

@@ -20,6 +20,7 @@ from heimdex.domain.errors import BadRequest, HeimdexError
 
 if TYPE_CHECKING:
     from heimdex.settings import Settings
+    from heimdex.web.library import Library
 
 
 class AddressUnusable(HeimdexError):
@@ -45,19 +46,29 @@ def serve(
     heimdex serve --port 9000
     """
     settings = start(log_to_terminal=True)
-    run_server(settings, host, port, lambda url: say_json({"url": url}) if as_json else say(f"heimdex is ready: {url}"))
+    with listen(settings, host, port) as listener:
+        asyncio.run(_serve(settings, listener, as_json))
 
 
-def run_server(settings: Settings, host: str | None, port: int | None, on_ready: Callable[[str], None]) -> None:
-    """Serve until a signal ends it.
+async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> None:
+    from heimdex.wiring import open_library
 
-    Args:
-        host, port: None takes those of the settings.
-        on_ready: called with the address once the server answers.
+    async with open_library(settings, stop_if_last=True) as library:
+        await serve_library(
+            library,
+            settings,
+            listener,
+            lambda url: say_json({"url": url}) if as_json else say(f"heimdex is ready: {url}"),
+        )
+    remark("stopped.")
+
+
+def listen(settings: Settings, host: str | None, port: int | None) -> socket.socket:
+    """Return a socket that is bound; None takes the host and port of the settings.
 
     Raises:
         BadRequest: the address is not of this machine alone.
-        AddressUnusable: the port is taken or forbidden.
+        AddressUnusable: the port is taken or forbidden, or a server runs already.
     """
     host = settings.web.host if host is None else host
     port = settings.web.port if port is None else port
@@ -67,25 +78,6 @@ def run_server(settings: Settings, host: str | None, port: int | None, on_ready:
             f"A server already runs for this library: {running.url} (process {running.pid}).",
             remedy="Use it, or stop it first.",
         )
-    with _listening(host, port) as listener:
-        asyncio.run(_serve(settings, listener, host, on_ready))
-
-
-def _only_this_machine(host: str) -> None:
-    if host == "localhost":
-        return
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise BadRequest(
-            f"Listening on {host} would show your videos to others, without a password.",
-            remedy="Use --host 127.0.0.1, and a reverse proxy with authentication or an SSH tunnel for other machines.",
-        )
-
-
-def _listening(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -99,16 +91,18 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(settings: Settings, listener: socket.socket, host: str, on_ready: Callable[[str], None]) -> None:
+async def serve_library(
+    library: Library, settings: Settings, listener: socket.socket, on_ready: Callable[[str], None]
+) -> None:
+    """Serve an open library until SIGINT or SIGTERM; ``on_ready`` gets the address once the server answers."""
     import uvicorn
 
     from heimdex.web.app import create_app
     from heimdex.web.guard import LOOPBACK
-    from heimdex.wiring import open_library
 
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     instance = secrets.token_hex(8)
-    name = f"[{host}]" if ":" in host else host
-    url = f"http://{name}:{listener.getsockname()[1]}"
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -126,12 +120,24 @@ async def _serve(settings: Settings, listener: socket.socket, host: str, on_read
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    async with open_library(settings) as library:
-        app = create_app(library, hosts=LOOPBACK | {host}, instance=instance)
-        options = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, proxy_headers=False,
-            timeout_graceful_shutdown=3,
-        )  # fmt: skip
-        with announced(settings.data_dir, new_server(url, instance, settings)):
-            await Server(options).serve(sockets=[listener])
-    remark("stopped.")
+    app = create_app(library, hosts=LOOPBACK | {host}, instance=instance)
+    options = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=3,
+    )  # fmt: skip
+    with announced(settings.data_dir, new_server(url, instance, settings)):
+        await Server(options).serve(sockets=[listener])
+
+
+def _only_this_machine(host: str) -> None:
+    if host == "localhost":
+        return
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise BadRequest(
+            f"Listening on {host} would show your videos to others, without a password.",
+            remedy="Use --host 127.0.0.1, and a reverse proxy with authentication or an SSH tunnel for other machines.",
+        )

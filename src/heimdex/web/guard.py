@@ -78,7 +78,8 @@ class Guard:
         body = b""
         while True:
             message = await receive()
-            body += message.get("body", b"")
+            chunk: bytes = message.get("body", b"")
+            body += chunk
             if len(body) > self._max_body_bytes:
                 return None
             if message["type"] == "http.disconnect" or not message.get("more_body", False):

@@ -95,6 +95,6 @@ def test_the_servers_problem_becomes_our_error(server: RunningServer) -> None:
 def test_settings_that_change_answers_change_the_fingerprint() -> None:
     usual = Settings()
 
-    assert fingerprint(usual) == fingerprint(Settings(web={"port": 1}))  # type: ignore[arg-type]
+    assert fingerprint(usual) == fingerprint(Settings(web={"port": 1}))
     assert fingerprint(usual) != fingerprint(Settings(visual_mode="skip"))
-    assert fingerprint(usual) != fingerprint(Settings(search={"rerank_pool": "text"}))  # type: ignore[arg-type]
+    assert fingerprint(usual) != fingerprint(Settings(search={"rerank_pool": "text"}))

@@ -1,0 +1,157 @@
+"""The demo library, indexed and served by the real commands; built once for all tests here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import heimdex
+
+DEMO = Path(heimdex.__file__).parent / "demo"
+TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """``heimdex`` as a process, with a data directory of its own."""
+
+    data_dir: Path
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEIMDEX_", "PORT"))}
+        return kept | {"HEIMDEX_DATA_DIR": str(self.data_dir), "COLUMNS": "160"} | self.extra
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        return [sys.executable, "-c", "from heimdex.cli.main import main; main()", *map(str, arguments)]
+
+    def run(self, *arguments: str | Path, code: int | None = 0, stdin: str | None = None) -> Any:
+        """Run a command to its end; a traceback never passes."""
+        ran = subprocess.run(
+            self.command(*arguments), env=self.environment, capture_output=True, text=True, input=stdin,
+            timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in ran.stderr, ran.stderr
+        assert code is None or ran.returncode == code, f"exit code {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        return ran
+
+    def json(self, *arguments: str | Path, code: int | None = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", code=code).stdout)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where the truth says that something is to be seen or heard."""
+
+    title: str
+    start_s: float
+    end_s: float
+
+    def is_found_by(self, result: dict[str, Any]) -> bool:
+        return (
+            result["title"] == self.title
+            and abs(result["start_s"] - self.start_s) <= 0.5
+            and abs(result["end_s"] - self.end_s) <= 0.5
+        )
+
+
+class Truth:
+    """What the demo videos show and say."""
+
+    def __init__(self, folder: Path) -> None:
+        self._videos: dict[str, Any] = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["videos"]
+
+    @property
+    def scenes(self) -> int:
+        return sum(len(video["scenes"]) for video in self._videos.values())
+
+    @property
+    def videos(self) -> int:
+        return len(self._videos)
+
+    def showing(self, concept: str, colour: str | None = None) -> list[Shown]:
+        return [
+            Shown(video["title"], scene["start_s"], scene["end_s"])
+            for video in self._videos.values()
+            for scene in video["scenes"]
+            if any(o["concept"] == concept and colour in (None, o["colour"]) for o in scene["objects"])
+        ]
+
+    def saying(self, words: str) -> list[Shown]:
+        return [
+            Shown(video["title"], scene["start_s"], scene["end_s"])
+            for video in self._videos.values()
+            for line, scene in zip(video["subtitles"], video["scenes"], strict=True)
+            if words in line["text"]
+        ]
+
+
+@pytest.fixture(scope="session")
+def truth() -> Truth:
+    if not (DEMO / "truth.json").is_file():
+        pytest.skip(f"the demo videos are not there: {DEMO}")
+    return Truth(DEMO)
+
+
+@pytest.fixture(scope="session")
+def demo(truth: Truth, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """The demo library without a server."""
+    line = CommandLine(tmp_path_factory.mktemp("데이터 one"))
+    line.run("demo")
+    yield line
+    line.run("db", "stop", code=None)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[CommandLine]:
+    """A library of nothing."""
+    line = CommandLine(tmp_path / "data")
+    yield line
+    if line.data_dir.exists():
+        line.run("db", "stop", code=None)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server, and the command line beside it."""
+
+    url: str
+    line: CommandLine
+
+
+@pytest.fixture(scope="session")
+def served(demo: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A copy of the demo library behind `heimdex serve`; the original stays without a server."""
+    copy = CommandLine(tmp_path_factory.mktemp("served") / "data")
+    copy.run("demo")
+    with subprocess.Popen(
+        copy.command("serve", "--port", "0", "--json"), env=copy.environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        text = ""
+        while not text.endswith("}\n"):
+            line = process.stdout.readline()
+            assert line, "the server ended before it was ready"
+            text += line
+        yield Served(json.loads(text)["url"], copy)
+        process.terminate()
+        assert process.wait(60) == 0
+    copy.run("db", "stop", code=None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium: install the package `chromium`")
+    return found
