@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from heimdex.domain.media import Scene, Segment
 
+_HEARD_S = 1.0
+
 
 def text_of_scenes(scenes: Sequence[Scene], segments: Sequence[Segment]) -> list[str]:
     """Return the text of each scene: every segment goes to each scene that it overlaps well.
 
     A segment belongs to the scene that it overlaps longest, and to any other that holds at least a
-    third of it. Exact repetitions within a scene (the same line in two files) count once.
+    third of it or a second: words can be heard in a second, and a sentence that goes on over a cut
+    is looked for as a whole. Exact repetitions within a scene (the same line in two files) count once.
     """
     texts: list[dict[str, None]] = [{} for _ in scenes]
     first = 0
@@ -32,5 +35,5 @@ def _homes(scenes: Sequence[Scene], segment: Segment, first: int) -> list[int]:
             break
         overlaps.append((scenes[index].span.overlap_s(segment.span), index))
     longest = max(overlaps, key=lambda o: o[0])
-    third = segment.span.duration_s / 3
-    return [index for overlap, index in overlaps if index == longest[1] or (third > 0 and overlap >= third)]
+    enough = min(segment.span.duration_s / 3, _HEARD_S)
+    return [index for overlap, index in overlaps if index == longest[1] or (enough > 0 and overlap >= enough)]
