@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable
 from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.registry import pocket_folder
 from heimdex.ports import Embedder
+from heimdex.testing.embedder import ColourEmbedder
 from heimdex.testing.tiny_models import write_tiny_clip
 
 TIMEOUT_S = 60.0
@@ -34,12 +34,7 @@ def _pocket(_: Path) -> Embedder:
 
 
 def _fake(_: Path) -> Embedder:
-    try:
-        module = importlib.import_module("heimdex.testing.embedder")
-    except ModuleNotFoundError:
-        pytest.skip("there is no fake embedder yet")
-    made: Embedder = module.FakeEmbedder()
-    return made
+    return ColourEmbedder()
 
 
 @pytest.fixture(scope="module", params=[_tiny, _fixed, _pocket, _fake], ids=lambda make: make.__name__.strip("_"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from heimdex.domain.errors import EmbedderUnavailable
 from heimdex.embedding.text_local import LocalTextEmbedder
 from heimdex.ports import TextEmbedder
+from heimdex.testing.embedder import WordEmbedder
 from heimdex.testing.tiny_models import write_tiny_text_model
 
 TIMEOUT_S = 60.0
@@ -22,14 +22,7 @@ def _tiny(folder: Path) -> TextEmbedder:
 
 
 def _fake(_: Path) -> TextEmbedder:
-    try:
-        module = importlib.import_module("heimdex.testing.embedder")
-    except ModuleNotFoundError:
-        pytest.skip("there is no fake embedder yet")
-    if not hasattr(module, "FakeTextEmbedder"):
-        pytest.skip("there is no fake text embedder yet")
-    made: TextEmbedder = module.FakeTextEmbedder()
-    return made
+    return WordEmbedder()
 
 
 @pytest.fixture(scope="module", params=[_tiny, _fake], ids=lambda make: make.__name__.strip("_"))

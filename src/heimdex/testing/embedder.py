@@ -29,17 +29,17 @@ class ColourEmbedder:
         return EmbeddingModel("fake-colours", "1", len(_COLOURS), notice="A fake for tests: it sees colours only.")
 
     async def embed_texts(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
-        self._check()
+        self._check(timeout_s)
         rows = [[float(name in text.casefold()) for name in _COLOURS] for text in texts]
         return _unit(np.array(rows, np.float32).reshape(len(texts), len(_COLOURS)))
 
     async def embed_images(self, images: Sequence[Image], *, timeout_s: float) -> Matrix:
-        self._check()
+        self._check(timeout_s)
         self.calls.append(len(images))
         return _unit(np.array([_shares(image) for image in images], np.float32).reshape(len(images), len(_COLOURS)))
 
-    def _check(self) -> None:
-        if self.fails:
+    def _check(self, timeout_s: float) -> None:
+        if self.fails or timeout_s <= 0:
             raise EmbedderUnavailable("The fake embedder was told to fail.", remedy="Tell it not to.")
 
 
@@ -53,16 +53,18 @@ class WordEmbedder:
         return EmbeddingModel("fake-words", "1", self.dim, notice="A fake for tests: it compares words.")
 
     async def embed_queries(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
-        return self._embed(texts)
+        return self._embed(texts, timeout_s)
 
     async def embed_passages(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
-        return self._embed(texts)
+        return self._embed(texts, timeout_s)
 
-    def _embed(self, texts: Sequence[str]) -> Matrix:
+    def _embed(self, texts: Sequence[str], timeout_s: float) -> Matrix:
+        if timeout_s <= 0:
+            raise EmbedderUnavailable("The fake text embedder was given no time.", remedy="Give it some.")
         rows = np.zeros((len(texts), self.dim), np.float32)
         for row, text in zip(rows, texts, strict=True):
             for word in text.casefold().split():
-                row[hashlib.sha256(word.encode()).digest()[0] % self.dim] += 1
+                row[hashlib.sha256(word.encode("utf-8", "replace")).digest()[0] % self.dim] += 1
         return _unit(rows)
 
 
