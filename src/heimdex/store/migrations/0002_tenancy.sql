@@ -4,7 +4,9 @@
 
 DO $$
 BEGIN
-    CREATE ROLE heimdex_app NOLOGIN NOSUPERUSER NOBYPASSRLS;
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'heimdex_app') THEN
+        CREATE ROLE heimdex_app NOLOGIN NOSUPERUSER NOBYPASSRLS;
+    END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;  -- roles belong to the server; another database of it may have made this one
 END

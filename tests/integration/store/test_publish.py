@@ -1,0 +1,67 @@
+"""Publishing is whole or nothing, whoever does it at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heimdex.store import Store, publish
+from heimdex.store.database import Connection
+from heimdex.testing.library import made_up_video
+
+
+async def rows_everywhere(store: Store) -> dict[str, int]:
+    async def work(connection: Connection) -> dict[str, int]:
+        cursor = await connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
+            "AND relname NOT IN ('schema_migration', 'tenant')"
+        )
+        found = {}
+        for (name,) in await cursor.fetchall():
+            row = await (await connection.execute(f"SELECT count(*) FROM {name}")).fetchone()  # noqa: S608
+            found[name] = row[0] if row else -1
+        return found
+
+    return await store.database.run(work)
+
+
+@pytest.mark.parametrize("statement", ["add_scene", "add_keyframe", "add_segment", "add_vectors", "add_video_space"])
+async def test_a_failure_in_the_middle_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    broken: dict[str, Any] = {**publish._SQL, statement: "SELECT 1 / 0 FROM (SELECT %(tenant)s AS x) t"}
+    monkeypatch.setattr(publish, "_SQL", broken)
+
+    with pytest.raises(Exception, match="division by zero"):
+        await store.catalogue.publish(made_up_video(["hello", "there"]))
+    assert set((await rows_everywhere(store)).values()) == {0}
+
+
+async def test_a_failed_replacement_keeps_what_was_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    await store.catalogue.publish(made_up_video(["hello"], content="same"))
+    before = await rows_everywhere(store)
+    monkeypatch.setattr(
+        publish, "_SQL", {**publish._SQL, "add_video_space": "SELECT 1 / 0 FROM (SELECT %(tenant)s AS x) t"}
+    )
+
+    with pytest.raises(Exception, match="division by zero"):
+        await store.catalogue.publish(made_up_video(["other", "words"], content="same", fingerprint="settings-2"))
+    assert await rows_everywhere(store) == before
+
+
+async def test_the_same_content_published_at_once_is_there_once(store: Store) -> None:
+    videos = [made_up_video(["hello"], content="same", path=Path(f"/videos/{number}.mp4")) for number in range(6)]
+    await asyncio.gather(*(store.catalogue.publish(video) for video in videos))
+
+    status = await store.catalogue.status()
+    assert (status.videos, status.scenes, len(status.missing)) == (1, 1, 6)
+
+
+async def test_many_videos_published_at_once_are_all_there(store: Store) -> None:
+    videos = [made_up_video(["hello"] * 5, path=Path(f"/videos/{number}.mp4"), seed=number) for number in range(12)]
+    await asyncio.gather(*(store.catalogue.publish(video) for video in videos))
+
+    assert (await store.catalogue.status()).coverage["visual"] == 60
