@@ -32,6 +32,9 @@ class CommandLine:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEIMDEX_", "PORT"))}
         return kept | {"HEIMDEX_DATA_DIR": str(self.data_dir), "COLUMNS": "160"} | self.extra
 
+    def with_settings(self, **settings: str) -> CommandLine:
+        return CommandLine(self.data_dir, self.extra | settings)
+
     def command(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-c", "from heimdex.cli.main import main; main()", *map(str, arguments)]
 
@@ -69,6 +72,7 @@ class Truth:
     """What the demo videos show and say."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._videos: dict[str, Any] = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["videos"]
 
     @property
