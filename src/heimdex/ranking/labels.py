@@ -97,7 +97,7 @@ def label_words(spoken: Spoken, transcript: str) -> Label:
     if spoken.required:
         return Label.STRONG if all(occurs(phrase, terms) for phrase in spoken.required) else Label.NONE
     share = coverage(spoken, terms)
-    if occurs(spoken.whole, terms) or (share == 1.0 and len(spoken.words) >= 3):
+    if occurs(spoken.whole, terms) or (share == 1.0 and len(spoken.words) != 2):
         return Label.STRONG
     if share == 1.0:
         return Label.MEDIUM

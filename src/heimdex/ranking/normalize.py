@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from heimdex.domain.ids import SceneId
 from heimdex.domain.results import Candidate
 
+#: 0.25 - 0.20 is a little less than 0.05 in binary
+_ROUNDING = 1e-9
+
 
 def finite(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates whose score is a number, best first, ties by scene id, each scene once."""
@@ -56,4 +59,4 @@ def is_flat(cosines: Mapping[SceneId, float], min_range: float) -> bool:
     One scene, or none, is not flat: there is nothing to put in order. The comparison is strict.
     """
     known = [score for score in cosines.values() if math.isfinite(score)]
-    return len(known) > 1 and score_range(cosines) < min_range
+    return len(known) > 1 and score_range(cosines) < min_range - _ROUNDING

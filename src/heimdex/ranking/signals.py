@@ -79,10 +79,13 @@ def _tokens(text: str) -> list[_Token]:
 
 def _english_at(tokens: list[_Token], first: int) -> list[_Run]:
     table = vocabulary("en")
+    containers = table.sets["container"]
     found = []
     for length in range(1, min(table.longest, len(tokens) - first) + 1):
         words = tuple(token.text for token in tokens[first : first + length])
         bare = (*words[:-1], words[-1].removesuffix("'s"))
+        if length == 1 and words[0] in containers:
+            continue
         if kinds := table.runs.get(words) or table.runs.get(bare):
             found.append(_Run(first, length, kinds))
     return found
