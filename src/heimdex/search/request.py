@@ -11,8 +11,8 @@ from heimdex.domain.errors import BadRequest
 from heimdex.domain.ids import VideoId
 from heimdex.domain.query import Channel, Mode, SearchFilter, SearchRequest
 
+#: 2 KiB at most, since UTF-8 spends up to four bytes on a character
 MAX_CHARACTERS = 512
-MAX_BYTES = 2048
 MAX_LIMIT = 100
 
 
@@ -49,11 +49,7 @@ def check_query(query: str) -> str:
         BadRequest: empty, too long, or with characters that no text has.
     """
     # the length comes first: everything after it costs time in proportion to it
-    if len(query) > MAX_CHARACTERS:
-        raise BadRequest(
-            f"The query has {len(query):,} characters; at most {MAX_CHARACTERS} are allowed.",
-            remedy="Ask for one moment in a sentence or two.",
-        )
+    _check_length(query)
     for char in query:
         if unicodedata.category(char) == "Cs":
             raise BadRequest("The query is not valid Unicode text.", remedy="Send it as UTF-8.")
@@ -62,13 +58,18 @@ def check_query(query: str) -> str:
                 f"The query contains the control character U+{ord(char):04X}.", remedy="Write it as one line of text."
             )
     text = unicodedata.normalize("NFC", query).strip()
-    if len(text.encode()) > MAX_BYTES or len(text) > MAX_CHARACTERS:
-        raise BadRequest(
-            f"The query has {len(text.encode()):,} bytes; at most {MAX_BYTES:,} are allowed.", remedy="Shorten it."
-        )
+    _check_length(text)  # composing can also lengthen
     if all(unicodedata.category(char) in {"Cf", "Zs", "Zl", "Zp", "Mn"} for char in text):
         raise BadRequest("The query is empty.", remedy="Say what is seen or said, such as: red car driving.")
     return text
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MAX_CHARACTERS:
+        raise BadRequest(
+            f"The query has {len(text):,} characters; at most {MAX_CHARACTERS} are allowed.",
+            remedy="Ask for one moment in a sentence or two.",
+        )
 
 
 def _check_limit(limit: int) -> int:

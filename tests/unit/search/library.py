@@ -9,7 +9,6 @@ from pathlib import Path
 from uuid import UUID
 
 import numpy as np
-import pytest
 
 from heimdex.domain.ids import SceneId, VideoId
 from heimdex.domain.media import FileStamp, Keyframe, MediaFacts, Scene, Segment, Span
@@ -20,6 +19,7 @@ from heimdex.ports import (
     IndexedScene,
     IndexedVideo,
     Matrix,
+    SceneIndex,
 )
 from heimdex.search.engine import SearchEngine
 from heimdex.search.plan import SearchConfig
@@ -104,18 +104,12 @@ def library(*planted: Planted) -> InMemorySceneIndex:
     return InMemorySceneIndex({video.video_id: video})
 
 
-@pytest.fixture
-def clip() -> FakeModel:
-    return FakeModel()
-
-
-@pytest.fixture
-def text() -> FakeModel:
+def text_model() -> FakeModel:
     return FakeModel(TEXT)
 
 
 def engine(
-    index: InMemorySceneIndex,
+    index: SceneIndex,
     clip: FakeModel | None = None,
     text: FakeModel | None = None,
     config: SearchConfig | None = None,
