@@ -1,16 +1,20 @@
-"""What every Embedder keeps: the local one over a tiny model, the built-in model, the fake."""
+"""What every Embedder keeps: in the process over a tiny and over the built-in model, over HTTP, the fake."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
 from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable
+from heimdex.embedding.client import HttpEmbedder
+from heimdex.embedding.keys import parse_keys
 from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.registry import pocket_folder
+from heimdex.embedding.server import create_embedding_app
 from heimdex.ports import Embedder
 from heimdex.testing.embedder import ColourEmbedder
 from heimdex.testing.tiny_models import write_tiny_clip
@@ -33,11 +37,20 @@ def _pocket(_: Path) -> Embedder:
     return LocalEmbedder(pocket_folder(), threads=1)
 
 
+def _http(folder: Path) -> Embedder:
+    """The tiny model behind the signed service."""
+    local, keys = LocalEmbedder(write_tiny_clip(folder / "served"), threads=1), parse_keys("s" * 32)
+    transport = httpx.ASGITransport(create_embedding_app(local, keys))
+    return HttpEmbedder("http://service", keys, model=local.model, transport=transport)
+
+
 def _fake(_: Path) -> Embedder:
     return ColourEmbedder()
 
 
-@pytest.fixture(scope="module", params=[_tiny, _fixed, _pocket, _fake], ids=lambda make: make.__name__.strip("_"))
+@pytest.fixture(
+    scope="module", params=[_tiny, _fixed, _pocket, _http, _fake], ids=lambda make: make.__name__.strip("_")
+)
 def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Embedder:
     make: Callable[[Path], Embedder] = request.param
     return make(tmp_path_factory.mktemp("models"))

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, ModelInvalid
+from heimdex.domain.errors import EmbedderUnavailable, ModelInvalid
 from heimdex.embedding.bulkhead import Bulkhead
 from heimdex.embedding.folder import BRING_AGAIN, TEXTUAL_GRAPH, VISUAL_GRAPH, read_clip_folder
+from heimdex.embedding.pictures import as_picture
 from heimdex.embedding.preprocess import preprocess
 from heimdex.embedding.rows import unit_rows
 from heimdex.embedding.session import Tower, tower
@@ -22,7 +23,6 @@ from heimdex.ports import EmbeddingModel, Image, Matrix
 
 #: texts embedded at once; more only makes the padding longer
 _TEXT_BATCH = 32
-_WORST_SIDE_PX = 65_536
 
 T = TypeVar("T")
 
@@ -111,20 +111,6 @@ class LocalEmbedder:
 
     def _nothing(self) -> Matrix:
         return np.empty((0, self.model.dim), dtype=np.float32)
-
-
-def as_picture(image: Image) -> PillowImage.Image:
-    """Take (height, width, 3) uint8; grey and transparent pictures too. Raises EmbedderRejected."""
-    array = np.asarray(image)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    sized = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
-    if not sized or array.dtype != np.uint8 or not all(0 < side <= _WORST_SIDE_PX for side in array.shape[:2]):
-        raise EmbedderRejected(
-            f"A picture of shape {array.shape} and type {array.dtype} cannot be embedded.",
-            remedy="Give (height, width, 3) of type uint8, red first.",
-        )
-    return PillowImage.fromarray(np.ascontiguousarray(array))
 
 
 def _batches(items: list[T], at_once: int, fixed: int | None) -> Iterator[list[T]]:

@@ -1,0 +1,132 @@
+"""Requests that arrive while the model is busy are answered together.
+
+No waiting window: an idle model starts at once, and what comes meanwhile is the next batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, HeimdexError
+from heimdex.ports import Matrix
+
+T = TypeVar("T")
+
+
+class Overloaded(HeimdexError):
+    """More work waits than will be done in time."""
+
+    code = "overloaded"
+    http_status = 503
+
+
+@dataclass(eq=False, slots=True)
+class _Job(Generic[T]):
+    items: Sequence[T]
+    until: float
+    answer: asyncio.Future[tuple[Matrix, float]]
+    since: float
+
+
+class Batcher(Generic[T]):
+    """A bounded queue before one model. Use it within one event loop."""
+
+    def __init__(
+        self,
+        embed: Callable[[Sequence[T], float], Awaitable[Matrix]],
+        *,
+        most_items: int,
+        capacity: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Keep the model.
+
+        Args:
+            embed: items and seconds -> (len(items), dim) rows.
+            most_items: of one batch; a larger request goes alone.
+            capacity: items that may wait; more are refused.
+        """
+        self._embed = embed
+        self._most = most_items
+        self._capacity = capacity
+        self._clock = clock
+        self._waiting: deque[_Job[T]] = deque()
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Items in the queue."""
+        return sum(len(job.items) for job in self._waiting)
+
+    async def submit(self, items: Sequence[T], *, timeout_s: float) -> tuple[Matrix, float]:
+        """Return (len(items), dim) rows and the seconds that the items waited.
+
+        Raises:
+            Overloaded: the queue is full.
+            EmbedderUnavailable: the time was over before the model was asked.
+        """
+        if self._waiting and self.waiting + len(items) > self._capacity:
+            raise Overloaded("The embedding service has more work than it can do.", remedy="Try again in a second.")
+        now = self._clock()
+        job = _Job(items, now + timeout_s, asyncio.get_running_loop().create_future(), now)
+        self._waiting.append(job)
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._work())
+        return await job.answer
+
+    async def _work(self) -> None:
+        while batch := self._next_batch():
+            try:
+                await self._answer(batch)
+            except EmbedderRejected as error:
+                await self._apart(batch, error)
+            except Exception as error:  # whatever it is belongs to those who asked
+                _fail(batch, error)
+
+    def _next_batch(self) -> list[_Job[T]]:
+        batch: list[_Job[T]] = []
+        items = 0
+        while self._waiting and (not batch or items + len(self._waiting[0].items) <= self._most):
+            job = self._waiting.popleft()
+            if job.answer.done():
+                continue  # its caller went away
+            if job.until <= self._clock():
+                _fail([job], EmbedderUnavailable("The deadline passed before the model was asked."))
+                continue
+            batch.append(job)
+            items += len(job.items)
+        return batch
+
+    async def _answer(self, batch: Sequence[_Job[T]]) -> None:
+        started = self._clock()
+        # the most patient one decides: the others have gone by themselves
+        timeout_s = max(job.until for job in batch) - started
+        rows = await self._embed([item for job in batch for item in job.items], timeout_s)
+        ends = np.cumsum([len(job.items) for job in batch])
+        for job, part in zip(batch, np.split(rows, ends[:-1]), strict=True):
+            if not job.answer.done():
+                job.answer.set_result((part, started - job.since))
+
+    async def _apart(self, batch: Sequence[_Job[T]], error: EmbedderRejected) -> None:
+        """Find out whose item the model refused; nobody else pays for it."""
+        if len(batch) == 1:
+            _fail(batch, error)
+            return
+        for job in batch:
+            try:
+                await self._answer([job])
+            except Exception as own:  # as above
+                _fail([job], own)
+
+
+def _fail(batch: Sequence[_Job[T]], error: Exception) -> None:
+    for job in batch:
+        if not job.answer.done():
+            job.answer.set_exception(error)
