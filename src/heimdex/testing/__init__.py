@@ -1,0 +1,1 @@
+"""Fakes of every port, and things to test with."""
