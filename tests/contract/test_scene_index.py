@@ -16,7 +16,9 @@ from heimdex.domain.query import Channel, SearchFilter
 from heimdex.ports import Catalogue, IndexedVideo, SceneIndex, WordQuery
 from heimdex.ranking.tokens import query_terms
 from heimdex.store import Store
+from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.library import MEANING_MODEL, VISUAL_MODEL, axis, made_up_video, unit_rows
+from heimdex.testing.scene_index import InMemorySceneIndex
 
 EVERYTHING = SearchFilter()
 DIM = VISUAL_MODEL.dim
@@ -43,9 +45,13 @@ class Library:
         return [candidate.scene_id for candidate in found.candidates]
 
 
-@pytest.fixture(params=["postgres"])
-def library(request: pytest.FixtureRequest, store: Store) -> Library:
-    return {"postgres": Library(store.catalogue, store.scenes)}[request.param]
+@pytest.fixture(params=["memory", "postgres"])
+def library(request: pytest.FixtureRequest) -> Library:
+    if request.param == "memory":
+        catalogue = InMemoryCatalogue()
+        return Library(catalogue, InMemorySceneIndex(catalogue.videos))
+    store: Store = request.getfixturevalue("store")
+    return Library(store.catalogue, store.scenes)
 
 
 def ids(video: IndexedVideo, *numbers: int) -> list[SceneId]:

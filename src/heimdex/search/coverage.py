@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+from heimdex.domain.errors import EmbedderUnavailable
 from heimdex.domain.query import Channel
-from heimdex.ports import Embedder, EmbeddingModel, SceneIndex, TextEmbedder
+from heimdex.ports import Embedder, SceneIndex, TextEmbedder
 from heimdex.search.deadline import Deadline, within
 from heimdex.search.plan import SearchConfig
 
@@ -28,8 +29,8 @@ class Coverage:
         visual = config.visual_missing or "no CLIP model is installed"
         text = config.text_missing or "no model for the meaning of text is installed"
         visual_reason, transcript_reason = await asyncio.gather(
-            self._reason(Channel.VISUAL, embedder.model if embedder else None, visual, deadline),
-            self._reason(Channel.TRANSCRIPT, text_embedder.model if text_embedder else None, text, deadline),
+            self._reason(Channel.VISUAL, embedder, visual, deadline),
+            self._reason(Channel.TRANSCRIPT, text_embedder, text, deadline),
         )
         reasons = {
             Channel.VISUAL: visual_reason,
@@ -38,9 +39,15 @@ class Coverage:
         }
         return {channel: reason for channel, reason in reasons.items() if reason}
 
-    async def _reason(self, channel: Channel, model: EmbeddingModel | None, absent: str, deadline: Deadline) -> str:
-        if model is None:
+    async def _reason(
+        self, channel: Channel, embedder: Embedder | TextEmbedder | None, absent: str, deadline: Deadline
+    ) -> str:
+        if embedder is None:
             return absent
+        try:
+            model = embedder.model
+        except EmbedderUnavailable:  # a service that has not answered yet; the channel will ask it and report
+            return ""
         key = (channel, model.model_id, model.revision)
         if time.monotonic() - self._seen.get(key, float("-inf")) < _REMEMBER_S:
             return ""

@@ -44,7 +44,7 @@ def embedding_loss(family: str, error: BaseException) -> Loss:
     if isinstance(error, TimeoutError) or _says(error, "timeout", "timed out", "deadline"):
         return Loss(f"{family}_timeout", detail, timed_out=True)
     if isinstance(error, EmbedderRejected):
-        kind = "auth" if _says(error, "401", "403", "signature", "unauthorized") else "invalid"
+        kind = "auth" if _says(error, "401", "403", "signature", "signed", "unauthorized") else "invalid"
         return Loss(f"{family}_{kind}", detail)
     if isinstance(error, InvalidVector | DimensionMismatch):
         return Loss(f"{family}_invalid", detail)

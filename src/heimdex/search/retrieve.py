@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from heimdex.domain.errors import EmbedderUnavailable
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, SearchFilter
 from heimdex.domain.results import Candidate, ChannelStatus
@@ -79,13 +80,27 @@ class Question:
             return await embedder.embed_texts([text], timeout_s=seconds)
 
         try:
-            found = await self._embed("clip", self.text, embedder.model, self.visual_cache, ask, seconds)
+            model = await self._clip_model(ask)
+            found = await self._embed("clip", self.text, model, self.visual_cache, ask, self.deadline.left_s(seconds))
         except Loss as loss:
             log_lines.clip_failed(loss)
             raise
         if not found.cached:
-            log_lines.clip_embedded(embedder.model.dim, found.took_ms)
+            log_lines.clip_embedded(model.dim, found.took_ms)
         return found
+
+    async def _clip_model(self, ask: Callable[[str], Awaitable[Matrix]]) -> EmbeddingModel:
+        """Return the model; a service says with its first answer which one it runs."""
+        assert self.embedder is not None  # noqa: S101
+        try:
+            return self.embedder.model
+        except EmbedderUnavailable:
+            pass
+        try:
+            await within(self.deadline.left_s(self.config.clip_timeout_s), _waiting(ask(self.text)))
+            return self.embedder.model
+        except Exception as error:
+            raise embedding_loss("clip", error) from error
 
     async def text_vector(self) -> Embedded:
         """Return the query's vector for the meaning of text.
@@ -121,6 +136,10 @@ class Question:
         if found.stale:
             self.remarks.append("stale_embedding")
         return found
+
+
+async def _waiting(answer: Awaitable[Matrix]) -> Matrix:
+    return await answer
 
 
 async def visual(question: Question) -> Retrieved:

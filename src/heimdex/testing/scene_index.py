@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from heimdex.domain.errors import DimensionMismatch
 from heimdex.domain.ids import SceneId, VideoId
 from heimdex.domain.query import Channel, SearchFilter
 from heimdex.domain.results import Candidate, SceneDetails
@@ -31,6 +32,7 @@ class InMemorySceneIndex:
         within: SearchFilter,
         timeout_s: float,
     ) -> Retrieved:
+        _check_dimension(model, query)
         found = [
             candidate
             for video, scene in self._scenes(within)
@@ -60,6 +62,7 @@ class InMemorySceneIndex:
     async def score_scenes(
         self, model: EmbeddingModel, query: Vector, scene_ids: Sequence[SceneId], *, timeout_s: float
     ) -> Mapping[SceneId, Candidate]:
+        _check_dimension(model, query)
         wanted = set(scene_ids)
         return {
             scene.scene_id: candidate
@@ -89,9 +92,10 @@ class InMemorySceneIndex:
     async def covered(self, channel: Channel, model: EmbeddingModel | None) -> int:
         if channel is Channel.LEXICAL:
             return sum(bool(index_terms(scene.transcript)) for _, scene in self._scenes(SearchFilter()))
-        if model is None:
-            return 0
-        return sum(_rows(channel, video, scene, model) is not None for video, scene in self._scenes(SearchFilter()))
+        scenes = self._scenes(SearchFilter())
+        return sum(
+            _rows(channel, video, scene, model or _stored(channel, video)) is not None for video, scene in scenes
+        )
 
     def _scenes(self, within: SearchFilter) -> list[tuple[IndexedVideo, IndexedScene]]:
         return [
@@ -100,6 +104,11 @@ class InMemorySceneIndex:
             if not within.video_ids or video.video_id in within.video_ids
             for scene in video.scenes
         ]
+
+
+def _check_dimension(model: EmbeddingModel, query: Vector) -> None:
+    if query.shape != (model.dim,):
+        raise DimensionMismatch(stored=model.dim, got=query.size, model_id=model.model_id)
 
 
 def _best_first(candidates: list[Candidate]) -> list[Candidate]:
@@ -113,10 +122,14 @@ def _positions(terms: Sequence[str]) -> dict[str, list[int]]:
     return positions
 
 
-def _rows(channel: Channel, video: IndexedVideo, scene: IndexedScene, model: EmbeddingModel) -> Matrix | None:
+def _stored(channel: Channel, video: IndexedVideo) -> EmbeddingModel | None:
+    return video.visual_model if channel is Channel.VISUAL else video.meaning_model
+
+
+def _rows(channel: Channel, video: IndexedVideo, scene: IndexedScene, model: EmbeddingModel | None) -> Matrix | None:
     """Return the scene's vectors in the space of ``model``; vectors of another model are as good as none."""
-    stored = video.visual_model if channel is Channel.VISUAL else video.meaning_model
-    if stored is None or (stored.model_id, stored.revision) != (model.model_id, model.revision):
+    stored = _stored(channel, video)
+    if stored is None or model is None or (stored.model_id, stored.revision) != (model.model_id, model.revision):
         return None
     if channel is Channel.VISUAL:
         return scene.visual if scene.visual is not None and len(scene.visual) else None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
-from tests.unit.search.library import FakeModel, Planted, engine, library, text_model
+from tests.unit.search.library import CLIP, FakeModel, Planted, engine, library, text_model
 
 from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, StoreUnavailable
 from heimdex.domain.ids import SceneId
@@ -127,6 +127,27 @@ async def test_with_clip_failing_the_order_is_that_of_skip(fault: str, mode: str
     assert degraded.channels[Channel.VISUAL].reason == reason
     assert degraded.channels[Channel.VISUAL].status in {ChannelStatus.ERROR, ChannelStatus.TIMEOUT}
     assert not skipped.degraded
+
+
+class Shy(FakeModel):
+    """A service that says with its first answer which model it runs."""
+
+    @property
+    def model(self) -> EmbeddingModel:
+        if not self.asked or self.error:
+            raise EmbedderUnavailable("has not said yet")
+        return CLIP
+
+    @model.setter
+    def model(self, value: EmbeddingModel) -> None:
+        pass
+
+
+async def test_a_service_is_asked_for_its_model_first() -> None:
+    assert not (await ask(clip=Shy(), mode="recall")).degraded
+    down = await ask(clip=Shy(error=EmbedderUnavailable("Connection refused")), mode="recall")
+    assert down.degraded_reasons == ("clip_unavailable",)
+    assert order(down) == order(await ask(mode="skip"))
 
 
 async def test_skip_never_asks_clip() -> None:
