@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from heimdex.media.gradual import Dissolves, Fades
+from heimdex.media.gradual import Change, Dissolves, Fades
 from heimdex.media.signature import Signature, difference
 
 #: a cut exceeds `LEAST_STEP` and `RATIO` times the mean step of its neighbourhood, added up
-LEAST_STEP = 0.035
+LEAST_STEP = 0.03
 RATIO = 3.0
 #: the neighbourhood on either side, in seconds
 NEIGHBOURHOOD_S = 0.45
@@ -22,7 +22,7 @@ NEIGHBOURHOOD_S = 0.45
 FLASH_S = 0.4
 #: it has returned when it is closer to what was before than this part of the step
 RETURNED = 0.5
-#: hard cuts explain gradual ones this near
+#: what lies nearer than this is one change of shot
 _SAME_S = 0.3
 
 
@@ -105,40 +105,41 @@ class CutDetector:
 
     def __init__(self) -> None:
         self._hard, self._fades, self._dissolves = HardCuts(), Fades(), Dissolves()
-        #: (earliest, latest, boundary) of everything found and not yet given out
         self._cuts: list[float] = []
-        self._gradual: list[tuple[float, float, float]] = []
+        self._faded: list[Change] = []
+        self._dissolved: list[Change] = []
+        self._given_s = float("-inf")
 
     def push(self, signature: Signature) -> list[float]:
         """Take the next frame, in order of time; return the boundaries (starts of shots) that are now certain."""
         self._cuts += self._hard.push(signature)
-        self._gradual += self._fades.push(signature) + self._dissolves.push(signature)
-        return self._settle(before_s=signature.time_s - self.lag_s)
+        self._faded += self._fades.push(signature)
+        self._dissolved += self._dissolves.push(signature)
+        return self._give(before_s=signature.time_s - self.lag_s)
 
     def finish(self) -> list[float]:
         """Return the boundaries that are left."""
         self._cuts += self._hard.finish()
-        self._gradual += self._fades.finish() + self._dissolves.finish()
-        return self._settle(before_s=float("inf"))
+        self._faded += self._fades.finish()
+        self._dissolved += self._dissolves.finish()
+        return self._give(before_s=float("inf"))
 
-    def _settle(self, before_s: float) -> list[float]:
-        ready = [g for g in self._gradual if g[2] < before_s]
-        kept = [
-            boundary
-            for earliest, latest, boundary in ready
-            if not any(earliest - _SAME_S <= cut <= latest + _SAME_S for cut in self._cuts)
-        ]
-        kept = _without_near(kept, _SAME_S * 2)
-        given = sorted([c for c in self._cuts if c < before_s] + kept)
-        # cuts stay known for a while: a gradual change that contains one may be reported later
-        self._cuts = [c for c in self._cuts if c >= before_s]
-        self._gradual = [g for g in self._gradual if g[2] >= before_s]
+    def _give(self, before_s: float) -> list[float]:
+        """Return what lies between the last call's limit and this one's, each change of shot once."""
+        fades = [fade for fade in self._faded if not _meets(fade.latest_s, fade.latest_s, self._cuts)]
+        # a cut to black that fades in again: the fade stands for it
+        cuts = [cut for cut in self._cuts if not _meets(cut, cut, [fade.earliest_s for fade in fades])]
+        blank = [time_s for fade in fades for time_s in (fade.earliest_s, fade.boundary_s, fade.latest_s)]
+        dissolves = [d for d in self._dissolved if not _meets(d.earliest_s, d.latest_s, self._cuts + blank)]
+        gradual = [change.boundary_s for change in fades + dissolves]
+        given = sorted(time_s for time_s in cuts + gradual if self._given_s <= time_s < before_s)
+        self._given_s = before_s
+        horizon_s = before_s - self.lag_s
+        self._cuts = [time_s for time_s in self._cuts if time_s >= horizon_s]
+        self._faded = [change for change in self._faded if change.boundary_s >= horizon_s]
+        self._dissolved = [change for change in self._dissolved if change.boundary_s >= horizon_s]
         return given
 
 
-def _without_near(times: list[float], apart_s: float) -> list[float]:
-    kept: list[float] = []
-    for time_s in sorted(times):
-        if not kept or time_s - kept[-1] >= apart_s:
-            kept.append(time_s)
-    return kept
+def _meets(earliest_s: float, latest_s: float, times_s: list[float]) -> bool:
+    return any(earliest_s - _SAME_S <= time_s <= latest_s + _SAME_S for time_s in times_s)

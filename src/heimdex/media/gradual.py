@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 
 from heimdex.media.signature import Signature, contrast, difference
 
-#: (earliest, latest, boundary) in seconds
-Change = tuple[float, float, float]
-
 #: luma contrast under which a frame shows nothing
 FLAT = 0.025
 #: mean luma of the colours that pictures fade to: black and white, of either range
 DARK, BRIGHT = 0.10, 0.87
-#: spans over which a dissolve is looked for, in seconds
-DISSOLVE_S = (0.5, 1.0, 2.0)
-#: how unlike the ends of a dissolve are at least
-LEAST_CHANGE = 0.12
-#: mean distance of the middle frame from the blend of both ends, as a part of the ends' distance
-MOST_RESIDUAL = 0.22
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What makes a dissolve of what lies ``span_s`` apart."""
+
+    span_s: float
+    #: how unlike the ends are at least
+    least_change: float
+    #: mean distance of the middle frame from the blend of both ends, as a part of the ends' distance, at most;
+    #: over a long span a slow zoom looks like a blend, over a short one a moving picture may be blended
+    most_residual: float
+
+
+_WINDOWS = (_Window(0.5, 0.10, 0.20), _Window(1.0, 0.12, 0.24), _Window(2.0, 0.15, 0.15))
+_LONGEST_S = max(window.span_s for window in _WINDOWS)
 #: correlation of the ends' luma above which they show the same thing (moved, lit otherwise)
-MOST_CORRELATION = 0.6
+_MOST_CORRELATION = 0.65
 _TICK_S = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A gradual change of shot: it lies between two times, and one of them stands for it."""
+
+    earliest_s: float
+    latest_s: float
+    boundary_s: float
+    #: how clear it is, to compare two findings of the same change
+    strength: float = 0.0
 
 
 class Fades:
@@ -46,12 +65,12 @@ class Fades:
         seen, self._seen_content = self._seen_content, True
         if run is None:
             return []
-        return [(run[0], time_s, (run[0] + time_s) / 2 if seen else time_s)]
+        return [Change(run[0], time_s, (run[0] + time_s) / 2 if seen else time_s)]
 
     def finish(self) -> list[Change]:
         if self._run is None or not self._seen_content:
             return []
-        return [(self._run[0], self._run[1], self._run[0])]
+        return [Change(*self._run, self._run[0])]
 
 
 class Dissolves:
@@ -63,44 +82,42 @@ class Dissolves:
 
     def __init__(self) -> None:
         self._ticks: deque[Signature] = deque()
-        #: best (strength, earliest, latest, boundary) of the change that is passing
-        self._best: tuple[float, float, float, float] | None = None
+        #: the clearest finding of the change that is passing
+        self._best: Change | None = None
 
     def push(self, signature: Signature) -> list[Change]:
         if self._ticks and signature.time_s - self._ticks[-1].time_s < _TICK_S:
             return []
         self._ticks.append(signature)
-        while signature.time_s - self._ticks[0].time_s > max(DISSOLVE_S) + 2 * _TICK_S:
+        while signature.time_s - self._ticks[0].time_s > _LONGEST_S + 2 * _TICK_S:
             self._ticks.popleft()
-        found = max((self._test(span_s) for span_s in DISSOLVE_S), key=lambda f: f[0])
-        if found[0] > 0 and (self._best is None or found[0] > self._best[0]):
-            self._best = found
-            return []
-        if self._best is not None and signature.time_s - self._best[3] > max(DISSOLVE_S):
+        for found in filter(None, map(self._test, _WINDOWS)):
+            if self._best is None or found.strength > self._best.strength:
+                self._best = found
+        if self._best is not None and signature.time_s - self._best.boundary_s > _LONGEST_S:
             return self.finish()
         return []
 
     def finish(self) -> list[Change]:
         best, self._best = self._best, None
-        return [best[1:]] if best else []
+        return [best] if best else []
 
-    def _test(self, span_s: float) -> tuple[float, float, float, float]:
+    def _test(self, window: _Window) -> Change | None:
+        """Return the dissolve that the last seconds may be."""
         end = self._ticks[-1]
-        start, middle = self._at(end.time_s - span_s), self._at(end.time_s - span_s / 2)
+        start, middle = self._at(end.time_s - window.span_s), self._at(end.time_s - window.span_s / 2)
         if start is None or middle is None or start is middle:
-            return (0.0, 0.0, 0.0, 0.0)
+            return None
         change = difference(start, end)
-        if (
-            change < LEAST_CHANGE
-            or min(contrast(start), contrast(end)) < FLAT
-            or _correlation(start, end) > MOST_CORRELATION
-        ):
-            return (0.0, 0.0, 0.0, 0.0)
-        residual = np.abs(middle.cells - (start.cells + end.cells) / 2).mean()
-        residual /= max(1e-6, float(np.abs(start.cells - end.cells).mean()))
-        if residual > MOST_RESIDUAL:
-            return (0.0, 0.0, 0.0, 0.0)
-        return (change * float(1 - residual), start.time_s, end.time_s, middle.time_s)
+        if change < window.least_change or min(contrast(start), contrast(end)) < FLAT:
+            return None
+        if _correlation(start, end) > _MOST_CORRELATION:
+            return None
+        residual = float(np.abs(middle.cells - (start.cells + end.cells) / 2).mean())
+        residual /= float(np.abs(start.cells - end.cells).mean())
+        if residual > window.most_residual:
+            return None
+        return Change(start.time_s, end.time_s, middle.time_s, change * (1 - residual))
 
     def _at(self, time_s: float) -> Signature | None:
         """Return the tick nearest to a time, None when there is none within a tick and a half."""
