@@ -9,9 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-import click
 import typer.main
 from pydantic import BaseModel, SecretStr
+from typer.core import TyperCommand, TyperGroup
 
 from heimdex.cli.main import app
 from heimdex.domain.media import Reason
@@ -59,11 +59,10 @@ def commands_page() -> str:
     parts = ["# Commands", NOTE]
     root = typer.main.get_command(app)
     for path, command in _commands(root, "heimdex"):
-        context = click.Context(command, info_name=path)
-        with context:
-            usage = command.collect_usage_pieces(context)
-            options = [record for p in command.get_params(context) if (record := p.get_help_record(context))]
-        parts += [f"## {path}", "", click.unstyle((command.help or "").replace("\b\n", "").strip()), ""]
+        context = typer.Context(command, info_name=path)
+        usage = command.collect_usage_pieces(context)
+        options = [record for p in command.get_params(context) if (record := p.get_help_record(context))]
+        parts += [f"## {path}", "", _help(command), ""]
         parts += [f"`{path} {' '.join(usage)}`", ""]
         parts += ["| option | meaning |", "|---|---|"]
         parts += [
@@ -78,13 +77,23 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "/")
 
 
-def _commands(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
-        found = [] if path == "heimdex" else [(path, command)] if command.invoke_without_command else []
+def _help(command: TyperCommand | TyperGroup) -> str:
+    """Return the help with its examples as a code block."""
+    paragraphs = []
+    for paragraph in (command.help or "").split("\n\n"):
+        is_example = paragraph.startswith("\b\n")
+        text = paragraph.removeprefix("\b\n").strip()
+        paragraphs.append(f"```console\n{text}\n```" if is_example else text)
+    return "\n\n".join(paragraphs)
+
+
+def _commands(command: object, path: str) -> list[tuple[str, TyperCommand | TyperGroup]]:
+    if isinstance(command, TyperGroup):
+        found: list[tuple[str, TyperCommand | TyperGroup]] = [] if " " in path else [(path, command)]
         for name in sorted(command.commands):
             found += _commands(command.commands[name], f"{path} {name}")
         return found
-    return [(path, command)]
+    return [(path, command)] if isinstance(command, TyperCommand) else []
 
 
 def reasons_page() -> str:
