@@ -75,10 +75,20 @@ class Spoken:
     required: tuple[Phrase, ...] = ()
 
 
-def occurs(phrase: Phrase, terms: Sequence[str]) -> bool:
-    """Return whether the terms of ``phrase`` stand next to each other, in order, in ``terms``."""
+def find_phrase(phrase: Sequence[str], terms: Sequence[str]) -> int | None:
+    """Return where the terms of ``phrase`` first stand next to each other, in order, in ``terms``; None: nowhere."""
     n = len(phrase)
-    return n > 0 and any(tuple(terms[i : i + n]) == phrase for i in range(len(terms) - n + 1) if terms[i] == phrase[0])
+    if n == 0:
+        return None
+    for i in range(len(terms) - n + 1):
+        if terms[i] == phrase[0] and tuple(terms[i : i + n]) == tuple(phrase):
+            return i
+    return None
+
+
+def occurs(phrase: Phrase, terms: Sequence[str]) -> bool:
+    """Return whether ``phrase`` stands in ``terms``."""
+    return find_phrase(phrase, terms) is not None
 
 
 def coverage(spoken: Spoken, terms: Sequence[str]) -> float:

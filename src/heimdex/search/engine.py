@@ -16,7 +16,8 @@ from heimdex.search import log_lines
 from heimdex.search.coverage import Coverage
 from heimdex.search.deadline import Deadline
 from heimdex.search.embed_queries import QueryEmbeddings
-from heimdex.search.evidence import Evidence, best_segment, matches, moment_of, spoken_of
+from heimdex.search.evidence import Evidence, matches, moment_of, spoken_of
+from heimdex.search.hearing import hear
 from heimdex.search.plan import Plan, SearchConfig, make_plan
 from heimdex.search.rank import Ranked, rank
 from heimdex.search.report import explain, reports
@@ -135,17 +136,17 @@ class SearchEngine:
                 label = evidence.label(scene, details[scene])
                 if label is Label.NONE and not request.include_weak:
                     continue
-                said = best_segment(evidence.spoken, details[scene].segments)
-                receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), said)
+                heard = hear(evidence.spoken, details[scene].segments)
+                receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), heard)
                 hits.append(
                     Hit(
                         rank=len(hits) + 1,
                         scene=details[scene],
                         score=score,
                         label=label,
-                        moment_s=moment_of(details[scene], receipt, said),
+                        moment_s=moment_of(details[scene], receipt, heard),
                         matched=receipt,
-                        snippet=said[0].text if said[0] else "",
+                        snippet=heard.text,
                     )
                 )
                 if len(hits) == request.limit:

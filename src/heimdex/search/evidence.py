@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from heimdex.domain.ids import SceneId
-from heimdex.domain.media import Segment
 from heimdex.domain.query import Channel
 from heimdex.domain.results import Candidate, Label, Match, SceneDetails
 from heimdex.ports import EmbeddingModel
@@ -14,16 +13,15 @@ from heimdex.ranking.fuse import Fused
 from heimdex.ranking.labels import (
     CutOffs,
     Spoken,
-    coverage,
     label_cosine,
     label_outlier,
     label_words,
-    occurs,
     strongest,
 )
 from heimdex.ranking.rerank import Blended
 from heimdex.ranking.signals import spoken_part
 from heimdex.ranking.tokens import content_words, index_terms, quoted_phrases
+from heimdex.search.hearing import Heard
 
 _SPEECH = frozenset({Channel.TRANSCRIPT, Channel.LEXICAL, Channel.SUMMARY})
 
@@ -69,35 +67,23 @@ class Evidence:
         return strongest(self.labels(scene, details).values())
 
 
-def best_segment(spoken: Spoken, segments: Sequence[Segment]) -> tuple[Segment | None, float]:
-    """Return the segment with the most of the query's words, earliest first, and the share that it has."""
-    best: tuple[float, Segment] | None = None
-    for segment in segments:
-        terms = index_terms(segment.text)
-        phrases = (spoken.whole, *spoken.required)
-        share = coverage(spoken, terms) + any(occurs(phrase, terms) for phrase in phrases)
-        if best is None or share > best[0]:
-            best = (share, segment)
-    return (None, 0.0) if best is None else (best[1], min(1.0, best[0]))
-
-
 def matches(
     scene: SceneId,
     fused: Fused,
     ranks: Mapping[Channel, Mapping[SceneId, int]],
     found: Mapping[Channel, Mapping[SceneId, Candidate]],
     blended: Blended | None,
-    said: tuple[Segment | None, float],
+    heard: Heard,
 ) -> tuple[Match, ...]:
     """Return a scene's receipt: the sum of ``normalised · weight`` over it is the scene's score."""
     base_weight = 1.0 if blended is None else blended.base_weight
-    segment, share = said
+    said = heard.share > 0.0
     lines = []
     for channel, weight in fused.weights.items():
         candidate = found[channel].get(scene)
         if candidate is None:
             continue
-        heard = segment if channel in _SPEECH and share > 0.0 else None
+        is_speech = said and channel in _SPEECH
         lines.append(
             Match(
                 channel=channel,
@@ -106,8 +92,8 @@ def matches(
                 normalised=fused.normalised[channel][scene],
                 weight=weight * base_weight,
                 frame_s=candidate.frame_s,
-                text=heard.text if heard else None,
-                text_span=heard.span if heard else None,
+                text=heard.text if is_speech else None,
+                text_span=heard.span if is_speech else None,
             )
         )
     if blended is not None and blended.clip is not None:
@@ -130,10 +116,9 @@ def recompute(matched: Sequence[Match]) -> float:
     return sum(match.normalised * match.weight for match in matched)
 
 
-def moment_of(details: SceneDetails, matched: Sequence[Match], said: tuple[Segment | None, float]) -> float:
+def moment_of(details: SceneDetails, matched: Sequence[Match], heard: Heard) -> float:
     """Return where to start playing: at the words when they speak most for the hit, else at the scene's start."""
-    segment, share = said
     speech = sum(match.normalised * match.weight for match in matched if match.channel in _SPEECH)
-    if segment is None or share <= 0.0 or speech < recompute(matched) / 2:
+    if heard.share <= 0.0 or speech < recompute(matched) / 2:
         return details.span.start_s
-    return min(max(segment.span.start_s, details.span.start_s), details.span.end_s)
+    return min(max(heard.starts_s, details.span.start_s), details.span.end_s)
