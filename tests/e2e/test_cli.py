@@ -73,14 +73,14 @@ def test_the_demo_again_does_nothing_twice(demo: Any) -> None:
     assert demo.json("search", "red car")["results"][0]["scene_id"] == before
 
 
-def test_the_same_answer_with_and_without_a_server(served: Any) -> None:
-    by_server = served.line.json("search", "red car", "-n", "5")
-    other = served.line.with_settings(HEIMDEX_SEARCH__DEADLINE_S="30")  # so that the server is not asked
-    ran = other.run("search", "red car", "-n", "5", "--json")
-    in_process = json.loads(ran.stdout)
+def test_the_same_answer_with_and_without_a_server(served: Any, demo: Any) -> None:
+    by_server = served.line.run("search", "red car", "-n", "5", "--json")
+    in_process = demo.run("search", "red car", "-n", "5", "--json")
 
-    assert "other settings" in ran.stderr
-    assert [r["scene_id"] for r in by_server["results"]] == [r["scene_id"] for r in in_process["results"]]
+    assert "other settings" in in_process.stderr
+    assert "other settings" not in by_server.stderr
+    found = [json.loads(ran.stdout)["results"] for ran in (by_server, in_process)]
+    assert found[0] == found[1] != []
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,21 @@ def test_doctor_finds_everything_in_order(demo: Any) -> None:
     states = {finding["check"]: finding["state"] for finding in demo.json("doctor")}
 
     assert {states[name] for name in ("python", "data directory", "database", "picture model", "decoder")} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "check"),
+    [
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing"}, "database"),
+        ({"HEIMDEX_EMBEDDING__MODEL": "no-such-model"}, "picture model"),
+        ({"HEIMDEX_EMBEDDING__TEXT_MODEL": "no-such-model"}, "text model"),
+    ],
+)
+def test_doctor_says_what_is_missing_and_what_to_do(empty: Any, setting: dict[str, str], check: str) -> None:
+    findings = {finding["check"]: finding for finding in empty.with_settings(**setting).json("doctor", code=1)}
+
+    assert [name for name, finding in findings.items() if finding["state"] == "missing"] == [check]
+    assert findings[check]["remedy"]
 
 
 def test_the_database_stops_and_comes_back(demo: Any) -> None:

@@ -38,8 +38,7 @@ def complaints(page: Page, served: Any) -> Iterator[list[str]]:
 
 
 def _search(page: Page, text: str) -> None:
-    page.keyboard.press("/")
-    page.keyboard.type(text)
+    page.locator("#query").fill(text)
     page.keyboard.press("Enter")
 
 
@@ -71,6 +70,8 @@ def test_a_moment_is_found_seen_and_played(page: Page, truth: Any) -> None:
     page.keyboard.press("Escape")
     expect(page.locator("#stage")).to_be_hidden()
     expect(first).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.locator("#query")).to_be_focused()
 
 
 def test_a_link_opens_the_same_moment(page: Page) -> None:

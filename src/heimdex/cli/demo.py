@@ -16,6 +16,7 @@ from heimdex.cli.running import find_server
 from heimdex.cli.search import search_library
 from heimdex.cli.serve import listen, serve_library
 from heimdex.cli.start import start
+from heimdex.cli.warm import warm_up
 from heimdex.domain.errors import NotFound
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ async def _demo(settings: Settings, listener: socket.socket | None, as_json: boo
         remark("indexing the demo videos; a second time takes no time.")
         with progress_bar() as on_event:
             report = await library.index.run([FOLDER], on_event)
+        await warm_up(library)
         answers = [await search_library(library, check(query, limit=_SHOWN)) for query in EXAMPLES]
         if as_json:
             say_json({"summary": summary(report), "answers": [answer for answer, _ in answers]})

@@ -111,19 +111,15 @@ async def _free_disk(settings: Settings) -> str:
 
 
 async def _database(settings: Settings) -> str:
-    from heimdex.store.embedded import EmbeddedPostgres
-    from heimdex.store.migrate import LEAST_PGVECTOR, migrate
+    from heimdex.store.migrate import LEAST_PGVECTOR
+    from heimdex.store.opening import open_store
 
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    async with open_store(url, settings.data_dir) as store:
+        scenes = (await store.catalogue.status()).scenes
+    kind = "the server of DATABASE_URL" if url else "embedded PostgreSQL"
     least = ".".join(str(part) for part in LEAST_PGVECTOR[:2])
-    if settings.database_url:
-        await migrate(settings.database_url.get_secret_value())
-        return f"the server of DATABASE_URL answers, pgvector {least} or newer, schema current"
-    postgres = EmbeddedPostgres(settings.data_dir)
-    try:
-        await migrate(await asyncio.to_thread(postgres.start))
-    finally:
-        postgres.release(stop_if_last=False)
-    return f"embedded PostgreSQL answers, pgvector {least} or newer, schema current"
+    return f"{kind} answers, pgvector {least} or newer, schema current, {scenes} scenes"
 
 
 async def _picture_model(settings: Settings) -> str:

@@ -140,7 +140,8 @@ def line(outcome: FileOutcome) -> str:
     if outcome.detail or outcome.reason:
         why = outcome.detail or (outcome.reason.explanation if outcome.reason else "")
         return plain(f"{text}: {why.rstrip('.')}. {outcome.remedy}")
-    return f"{text} ({outcome.scenes} scenes)" if outcome.scenes else text
+    scenes = "1 scene" if outcome.scenes == 1 else f"{outcome.scenes} scenes"
+    return f"{text} ({scenes})" if outcome.scenes else text
 
 
 def show_report(report: IndexReport) -> None:

@@ -96,9 +96,10 @@ async def _in_process(settings: Settings, wanted: SearchRequest) -> tuple[dict[s
 
 async def search_library(library: Library, wanted: SearchRequest) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what an open library answers, and for each scene id its file."""
+    from heimdex.cli.warm import search_cold
     from heimdex.ingest.files import shown
     from heimdex.web.schemas import AnswerOut
 
-    answer = await library.search.search(wanted)
+    answer = await search_cold(library, wanted)
     places = {str(hit.scene.scene_id): shown(hit.scene.path) for hit in answer.hits}
     return AnswerOut.of(answer).model_dump(mode="json"), places

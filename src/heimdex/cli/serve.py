@@ -16,6 +16,7 @@ import typer
 from heimdex.cli.output import remark, say, say_json
 from heimdex.cli.running import announced, find_server, new_server
 from heimdex.cli.start import start
+from heimdex.cli.warm import warm_up
 from heimdex.domain.errors import BadRequest, HeimdexError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
     from heimdex.wiring import open_library
 
     async with open_library(settings, stop_if_last=True) as library:
+        await warm_up(library)
         await serve_library(
             library,
             settings,

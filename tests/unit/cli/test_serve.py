@@ -23,10 +23,14 @@ import sys, types, contextlib
 from pathlib import Path
 wiring = types.ModuleType("heimdex.wiring")
 
+class Embedder:
+    async def embed_texts(self, texts, *, timeout_s):
+        pass
+
 @contextlib.asynccontextmanager
 async def open_library(settings, stop_if_last):
     try:
-        yield types.SimpleNamespace()
+        yield types.SimpleNamespace(embedder=Embedder(), text_embedder=None)
     finally:
         Path(settings.data_dir, "closed").touch()
 

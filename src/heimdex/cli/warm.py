@@ -1,0 +1,38 @@
+"""A process that just started has no model in memory yet; its first answer should not suffer from that."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from heimdex.domain.errors import HeimdexError
+
+if TYPE_CHECKING:
+    from heimdex.domain.query import SearchRequest
+    from heimdex.domain.results import SearchAnswer
+    from heimdex.wiring import Library
+
+#: reading a large model from a slow disk
+_LOAD_S = 120.0
+
+
+async def warm_up(library: Library) -> None:
+    """Bring the models for queries into memory; a model that fails will say so in the answers."""
+    with suppress(HeimdexError):
+        await library.embedder.embed_texts(["warm up"], timeout_s=_LOAD_S)
+    if library.text_embedder:
+        with suppress(HeimdexError):
+            await library.text_embedder.embed_queries(["warm up"], timeout_s=_LOAD_S)
+
+
+async def search_cold(library: Library, wanted: SearchRequest) -> SearchAnswer:
+    """Search; when a model was still loading at its deadline, let it load and search again.
+
+    Most models load in time, and a query that needs none should not wait for one: therefore not
+    warm first.
+    """
+    answer = await library.search.search(wanted)
+    if any(reason.endswith("_timeout") for reason in answer.degraded_reasons):
+        await warm_up(library)
+        answer = await library.search.search(wanted)
+    return answer
