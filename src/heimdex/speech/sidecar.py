@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pysubs2.exceptions import Pysubs2Error
 from pysubs2.ssaevent import SSAEvent
 
 from heimdex.domain.media import Segment, Span
+from heimdex.speech.repair import as_ass, as_srt
 
 ENDINGS = frozenset({".srt", ".vtt", ".ass", ".ssa"})
 #: a longer file is no subtitle file
@@ -74,7 +76,7 @@ def _read(file: Path, language: str | None) -> Iterator[Segment]:
         return
     if not content or len(content) > MOST_BYTES:
         return
-    for event in _events(decode_text(content), file.suffix.lower().lstrip(".")):
+    for event in _events(decode_text(content)):
         segment = _segment(event, language)
         if segment is not None:
             yield segment
@@ -104,20 +106,19 @@ def _utf16_without_mark(content: bytes) -> str | None:
     return "utf-16-be" if even > odd else "utf-16-le"
 
 
-def _events(text: str, format_: str) -> list[SSAEvent]:
-    """Return the cues of a file in the format that its name says, or in the one that it is in."""
-    for wanted in (format_, None):
-        try:
-            events = pysubs2.SSAFile.from_string(text, format_=wanted).events
-        except (Pysubs2Error, ValueError, IndexError, KeyError, AttributeError):
-            continue
-        if events:
-            return events
-    return []
+def _events(text: str) -> list[SSAEvent]:
+    """Return the cues, in whichever format the text is, whatever the name of the file says."""
+    is_ass = re.search(r"^\s*(dialogue:|\[events\])", text, re.IGNORECASE | re.MULTILINE)
+    repaired, format_ = (as_ass(text), "ass") if is_ass else (as_srt(text), "srt")
+    try:
+        return pysubs2.SSAFile.from_string(repaired, format_=format_).events
+    except (Pysubs2Error, ValueError):
+        return []
 
 
 def _segment(event: SSAEvent, language: str | None) -> Segment | None:
-    text = " ".join(_MARKUP.sub("", event.plaintext).replace("\0", " ").split())[:_LONGEST_TEXT]
+    text = html.unescape(_MARKUP.sub("", event.plaintext))
+    text = " ".join(text.replace("\0", " ").split())[:_LONGEST_TEXT]
     if event.is_comment or event.is_drawing or not text or not 0 <= event.start <= event.end:
         return None
     return Segment(Span(event.start / 1000, event.end / 1000), text, "sidecar", language)
