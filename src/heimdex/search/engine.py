@@ -185,7 +185,7 @@ class SearchEngine:
             exhaustive=all(answer.exhaustive for answer in answered.values() if answer.loss is None),
             degraded_reasons=tuple(reasons),
             rerank_pool=plan.rerank_pool if used is Mode.RERANK else None,
-            explanation=explain(plan, config, ranked, evidence, question, hits) if request.explain else {},
+            explanation=explain(config, ranked, evidence, question, hits) if request.explain else {},
             notices=self._notices(evidence),
         )
 

@@ -58,6 +58,8 @@ class Plan:
     clip_weight: float
     #: ``union`` or ``text`` when CLIP reranks
     rerank_pool: Literal["union", "text"] | None
+    #: whether weights follow the query and the evidence: the router decided and the request gave no weights
+    adapts: bool = False
 
     @property
     def visual_retrieves(self) -> bool:
@@ -96,11 +98,12 @@ def make_plan(request: SearchRequest, intent: Intent, config: SearchConfig, miss
     if mode is Mode.RERANK:
         pool = config.rerank_pool if routed and config.multi_dense_enabled else "text"
     clip_weight = config.rerank_clip_weight
-    if routed and not request.weights and mode is not Mode.SKIP:
+    adapts = routed and not request.weights and mode is not Mode.SKIP and pool != "text"
+    if adapts:
         weights = follow_prior(weights, intent.prior)
         if pool == "union":
             clip_weight = min(1.0, clip_weight * _factor(_VISUAL_SHARE, intent.prior))
-    return Plan(mode, weights, skipped, clip_weight, pool)
+    return Plan(mode, weights, skipped, clip_weight, pool, adapts)
 
 
 def follow_prior(weights: Mapping[Channel, float], prior: Prior) -> dict[Channel, float]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, Mode, SearchRequest
-from heimdex.domain.results import Candidate
+from heimdex.domain.results import Candidate, Label
 from heimdex.ranking.fuse import Fused, Ranking, fuse_min_max, fuse_rrf
+from heimdex.ranking.labels import CutOffs, label_cosine
 from heimdex.ranking.rerank import Outcome, Reranked, rerank, union_pool
+from heimdex.ranking.trust import trusted, trusted_clip_weight
 from heimdex.search import log_lines
 from heimdex.search.losses import Loss
 from heimdex.search.plan import Plan, SearchConfig, settled_weights
@@ -28,6 +30,8 @@ class Ranked:
     scored: Mapping[SceneId, Candidate]
     losses: tuple[Loss, ...]
     pool: int = 0
+    #: CLIP's part in the blend
+    clip_weight: float = 0.0
 
 
 async def rank(
@@ -37,26 +41,45 @@ async def rank(
     config: SearchConfig,
     answered: Mapping[Channel, Answered],
 ) -> Ranked:
-    """Fuse what the channels found and let CLIP rerank where the plan says so."""
-    visual = answered.get(Channel.VISUAL)
-    if plan.mode is not Mode.RERANK:
-        clip_answered = visual is not None and visual.loss is None
-        weights = settled_weights(plan, request, config, clip_answered=clip_answered)
-        fused = _fuse(answered, weights, config)
-        return Ranked(fused.order, fused, None, {}, ())
+    """Fuse what the channels found and let CLIP rerank where the plan says so.
 
-    texts: dict[Channel, Answered] = {
-        channel: answer for channel, answer in answered.items() if channel is not Channel.VISUAL
-    }
-    fused = _fuse(texts, settled_weights(plan, request, config, clip_answered=False), config)
-    seen = [c.scene_id for c in visual.candidates] if visual else []
-    base = _base(fused.order, seen, config.rerank_pool_size)
+    Without CLIP, weights and order are those of mode skip.
+    """
+    visual = answered.get(Channel.VISUAL)
+    without_clip = settled_weights(plan, request, config, clip_answered=False)
+    if plan.mode is not Mode.RERANK:
+        if visual is None or visual.loss is not None:
+            return _fused_only(answered, without_clip, config)
+        weights = settled_weights(plan, request, config, clip_answered=True)
+        best = best_labels(question, answered) if plan.adapts else {}
+        return _fused_only(answered, trusted(weights, best), config)
+
+    texts: dict[Channel, Answered] = {c: answer for c, answer in answered.items() if c is not Channel.VISUAL}
     try:
-        return await _rerank(question, plan, config, fused, base)
+        await question.clip_vector()  # a lost embedding is a loss even when there is nothing to reorder
+        return await _rerank(question, plan, config, texts, visual, without_clip)
     except Loss as loss:
         if loss.reason == "rerank_error":
             log_lines.rerank_failed(loss)
+        fused = _fuse(texts, without_clip, config)
         return Ranked(fused.order, fused, None, {}, (loss,))
+
+
+def _fused_only(answered: Mapping[Channel, Answered], weights: Mapping[Channel, float], config: SearchConfig) -> Ranked:
+    fused = _fuse(answered, weights, config)
+    return Ranked(fused.order, fused, None, {}, ())
+
+
+def best_labels(question: Question, answered: Mapping[Channel, Answered]) -> dict[Channel, Label]:
+    """Return the label of each dense channel's best candidate, where its model has cut-offs to judge by."""
+    labels: dict[Channel, Label] = {}
+    for channel, answer in answered.items():
+        embedder = question.embedder if channel is Channel.VISUAL else question.text_embedder
+        if channel is Channel.LEXICAL or embedder is None or not answer.candidates:
+            continue
+        if cut := embedder.model.calibration:
+            labels[channel] = label_cosine(answer.candidates[0].raw, CutOffs(cut.weak, cut.medium, cut.strong))
+    return labels
 
 
 def _base(text: Ranking, seen: list[SceneId], pool_size: int) -> Ranking:
@@ -69,10 +92,25 @@ def _base(text: Ranking, seen: list[SceneId], pool_size: int) -> Ranking:
     return [(scene, scores.get(scene, 0.0)) for scene in pool] + [item for item in text if item[0] not in kept]
 
 
-async def _rerank(question: Question, plan: Plan, config: SearchConfig, fused: Fused, base: Ranking) -> Ranked:
+async def _rerank(
+    question: Question,
+    plan: Plan,
+    config: SearchConfig,
+    texts: Mapping[Channel, Answered],
+    visual: Answered | None,
+    weights: Mapping[Channel, float],
+) -> Ranked:
     started = time.perf_counter()
+    clip_weight = plan.clip_weight
+    if plan.adapts:
+        best = best_labels(question, texts if visual is None else {**texts, Channel.VISUAL: visual})
+        words_found = bool(texts[Channel.LEXICAL].candidates) if Channel.LEXICAL in texts else False
+        clip_weight = trusted_clip_weight(clip_weight, best, words_found=words_found)
+        weights = trusted(weights, best)
+    fused = _fuse(texts, weights, config)
+    seen = [candidate.scene_id for candidate in visual.candidates] if visual else []
+    base = _base(fused.order, seen, config.rerank_pool_size)
     pool = [scene for scene, _ in base[: config.rerank_pool_size]]
-    await question.clip_vector()  # a lost embedding is a loss even when there is nothing to reorder
     if not pool:
         return Ranked(base, fused, None, {}, ())
     log_lines.rerank_begins(len(pool), config.rerank_pool_size)
@@ -80,15 +118,15 @@ async def _rerank(question: Question, plan: Plan, config: SearchConfig, fused: F
     reranked = rerank(
         base,
         {scene: candidate.raw for scene, candidate in scored.items()},
-        clip_weight=plan.clip_weight,
+        clip_weight=clip_weight,
         min_range=config.rerank_min_score_range,
         pool_size=config.rerank_pool_size,
     )
     if reranked.outcome is Outcome.FLAT:
         log_lines.rerank_flat(reranked.score_range, reranked.scored)
     else:
-        log_lines.rerank_done(reranked.scored, plan.clip_weight, (time.perf_counter() - started) * 1000)
-    return Ranked(reranked.order, fused, reranked, scored, (), len(pool))
+        log_lines.rerank_done(reranked.scored, clip_weight, (time.perf_counter() - started) * 1000)
+    return Ranked(reranked.order, fused, reranked, scored, (), len(pool), clip_weight)
 
 
 def _fuse(answered: Mapping[Channel, Answered], weights: Mapping[Channel, float], config: SearchConfig) -> Fused:

@@ -23,16 +23,16 @@ def reports(plan: Plan, answered: Mapping[Channel, Answered], ranked: Ranked) ->
             answer = answered[channel]
             weight = ranked.fused.weights.get(channel, 0.0)
             if channel is Channel.VISUAL and ranked.reranked is not None:
-                weight = plan.clip_weight if ranked.reranked.outcome is Outcome.APPLIED else 0.0
+                weight = ranked.clip_weight if ranked.reranked.outcome is Outcome.APPLIED else 0.0
             reports[channel] = ChannelReport(
                 answer.status, len(answer.candidates), weight, answer.took_ms, answer.reason
             )
         else:
-            reports[channel] = _rescoring(plan, ranked)
+            reports[channel] = _rescoring(ranked)
     return reports
 
 
-def _rescoring(plan: Plan, ranked: Ranked) -> ChannelReport:
+def _rescoring(ranked: Ranked) -> ChannelReport:
     """Return the visual channel's part when it brought no candidates of its own."""
     for loss in ranked.losses:
         return ChannelReport(loss.status, reason=loss.reason)
@@ -42,13 +42,13 @@ def _rescoring(plan: Plan, ranked: Ranked) -> ChannelReport:
     return ChannelReport(
         ChannelStatus.OK if ranked.scored else ChannelStatus.EMPTY,
         ranked.reranked.scored,
-        plan.clip_weight if applied else 0.0,
+        ranked.clip_weight if applied else 0.0,
         reason=f"rerank {ranked.reranked.outcome}",
     )
 
 
 def explain(
-    plan: Plan, config: SearchConfig, ranked: Ranked, evidence: Evidence, question: Question, hits: tuple[Hit, ...]
+    config: SearchConfig, ranked: Ranked, evidence: Evidence, question: Question, hits: tuple[Hit, ...]
 ) -> dict[str, object]:
     """Return every factor of the scores; a hit's receipt alone adds up to its score."""
     explanation: dict[str, object] = {
@@ -59,7 +59,7 @@ def explain(
         reranked = ranked.reranked
         explanation["rerank"] = {
             "outcome": reranked.outcome.value,
-            "clip_weight": plan.clip_weight,
+            "clip_weight": ranked.clip_weight,
             "score_range": reranked.score_range,
             "pool": ranked.pool,
             "clip_coverage": reranked.scored / ranked.pool if ranked.pool else 0.0,
