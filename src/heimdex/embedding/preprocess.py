@@ -5,10 +5,6 @@ Three ways to fit a picture into the model's square, named as in ``preprocess_cf
 - ``shortest``: scale the shorter side to the square, cut the middle out;
 - ``longest``: scale the longer side to the square, pad the rest with a colour;
 - ``squash``: scale both sides, the shape is lost.
-
-open_clip scales the whole picture and then cuts. We scale only the part that remains: the pixels
-are the same (Pillow filters across the edge of the box) and a panorama of 1 x 10,000 costs no more
-than a photograph.
 """
 
 from __future__ import annotations
@@ -20,6 +16,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+
+#: above this, only the part of the scaled picture is made that the model sees
+_WORST_SCALED_PIXELS = 16_000_000
 
 ResizeMode = Literal["shortest", "longest", "squash"]
 
@@ -97,16 +96,12 @@ def to_rgb(image: PillowImage.Image) -> PillowImage.Image:
 def fit(image: PillowImage.Image, how: Preprocessing) -> PillowImage.Image:
     """Return the picture as the model's window shows it, (width, height) = the model's."""
     where = place(image.height, image.width, how)
-    top, left = max(where.top, 0), max(where.left, 0)
-    bottom = min(where.top + how.height_px, where.scaled_height_px)
+    left, top = max(where.left, 0), max(where.top, 0)
     right = min(where.left + how.width_px, where.scaled_width_px)
-    rise, run = image.height / where.scaled_height_px, image.width / where.scaled_width_px
-    shown = image.resize(
-        (right - left, bottom - top),
-        PillowImage.Resampling.BICUBIC if how.bicubic else PillowImage.Resampling.BILINEAR,
-        # rounding may put the far corner a hair outside, which Pillow refuses
-        box=(left * run, top * rise, min(right * run, image.width), min(bottom * rise, image.height)),
-    )
+    bottom = min(where.top + how.height_px, where.scaled_height_px)
+    # a hair-thin panorama would grow to gigabytes, of which the window shows a corner
+    scale = _scale_part if where.scaled_height_px * where.scaled_width_px > _WORST_SCALED_PIXELS else _scale_all
+    shown = scale(image, where, (left, top, right, bottom), how)
     if shown.size == (how.width_px, how.height_px):
         return shown
     window = PillowImage.new("RGB", (how.width_px, how.height_px), how.fill)
@@ -130,6 +125,30 @@ def normalise(image: PillowImage.Image, how: Preprocessing) -> NDArray[np.float3
     pixels = np.asarray(image, dtype=np.float32) / np.float32(255)
     scaled = (pixels - np.array(how.mean, np.float32)) / np.array(how.std, np.float32)
     return np.ascontiguousarray(scaled.transpose(2, 0, 1), dtype=np.float32)
+
+
+_Box = tuple[int, int, int, int]
+
+
+def _scale_all(image: PillowImage.Image, where: Placement, box: _Box, how: Preprocessing) -> PillowImage.Image:
+    """Scale the picture, then cut ``box`` out, as open_clip does."""
+    return image.resize((where.scaled_width_px, where.scaled_height_px), _filter(how)).crop(box)
+
+
+def _scale_part(image: PillowImage.Image, where: Placement, box: _Box, how: Preprocessing) -> PillowImage.Image:
+    """Scale only what lies in ``box``: the same but for Pillow's rounding, two grey levels at most."""
+    left, top, right, bottom = box
+    run, rise = image.width / where.scaled_width_px, image.height / where.scaled_height_px
+    return image.resize(
+        (right - left, bottom - top),
+        _filter(how),
+        # rounding may put the far corner a hair outside, which Pillow refuses
+        box=(left * run, top * rise, min(right * run, image.width), min(bottom * rise, image.height)),
+    )
+
+
+def _filter(how: Preprocessing) -> PillowImage.Resampling:
+    return PillowImage.Resampling.BICUBIC if how.bicubic else PillowImage.Resampling.BILINEAR
 
 
 def _scaled_size(height: int, width: int, how: Preprocessing) -> tuple[int, int]:
