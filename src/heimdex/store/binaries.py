@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,8 @@ def find_programs(pgdata: Path) -> Programs:
     if os.geteuid() != 0:
         return Programs(wheel, None)
     account = _service_account(pgdata, wheel)
-    for folder in (wheel, *_copies(wheel)):
-        if _can_run(folder / "postgres", account):
+    for folder in _places(wheel):
+        if all(_can_run(folder / program, account) for program in ("initdb", "postgres")):
             return Programs(folder, account)
     raise StoreUnavailable(
         "PostgreSQL does not run as root, and its programs could not be copied to where another user can run them.",
@@ -140,11 +140,12 @@ def _can_run(program: Path, account: Account) -> bool:
     return bool(done.returncode == 0)
 
 
-def _copies(wheel: Path) -> list[Path]:
-    """Copy the programs to places owned by root that every user may read; return the folders that worked."""
+def _places(wheel: Path) -> Iterator[Path]:
+    """Yield the folder of the installation, then copies in places owned by root that every user may read."""
+    yield wheel
+    package = wheel.parents[1]
     stamp = (wheel / "postgres").stat()
     name = hashlib.sha256(f"{wheel}:{stamp.st_size}:{stamp.st_mtime_ns}".encode()).hexdigest()[:12]
-    made = []
     for parent in (Path("/var/lib/heimdex"), Path(tempfile.gettempdir()) / "heimdex-programs"):
         target = parent / f"postgresql-{MAJOR}-{name}"
         try:
@@ -152,18 +153,23 @@ def _copies(wheel: Path) -> list[Path]:
             if parent.is_symlink() or parent.stat().st_uid != 0 or parent.stat().st_mode & 0o022:
                 continue  # somebody else could swap the programs
             if not target.exists():
-                _copy(wheel.parent, target)
+                _copy(package, target)
         except OSError:
             continue
-        made.append(target / "bin")
-    return made
+        yield target / wheel.relative_to(package.parent)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(package: Path, target: Path) -> None:
+    """Copy what runs, in the shape of the installation: the programs look for ``<package>.libs`` beside it."""
     staged = Path(tempfile.mkdtemp(dir=target.parent))
+    install = Path(package.name) / f"pginstall{MAJOR}"
+    libraries = f"{package.name}.libs"
     try:
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(source / part, staged / part, symlinks=True, ignore=shutil.ignore_patterns("*.a"))
+        for part in (install / "bin", install / "lib", install / "share", Path(libraries)):
+            if (package.parent / part).is_dir():
+                shutil.copytree(
+                    package.parent / part, staged / part, symlinks=True, ignore=shutil.ignore_patterns("*.a")
+                )
         for folder in (staged, *(path for path in staged.rglob("*") if path.is_dir())):
             folder.chmod(0o755)
         staged.rename(target)

@@ -64,7 +64,7 @@ class EmbeddedPostgres:
         Args:
             data_dir: made when missing.
             start_timeout_s: patience with a server that recovers from a crash, in seconds.
-            durable: False trades safety against power loss for speed; for tests only.
+            durable: False gives up safety against power loss, not against crashes; for tests only.
         """
         self._data_dir = data_dir.absolute()
         self._pgdata = self._data_dir / "postgres"
@@ -168,9 +168,11 @@ class EmbeddedPostgres:
                 f"{self._pgdata} belongs to another user (uid {owner}).",
                 remedy="Run heimdex as that user, or choose another HEIMDEX_DATA_DIR.",
             )
-        # nobody lives here (postgres.running is free), so a pid file can only be stale
-        (self._pgdata / "postmaster.pid").unlink(missing_ok=True)
         self._write_configuration(programs)
+        # nobody lives here (postgres.running is free), so files that name a process can only be stale;
+        # PostgreSQL would believe them as long as any process, even a dead one not yet reaped, has that pid
+        for stale in (self._pgdata / "postmaster.pid", *self._default_socket_folder().glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
         return programs
 
     def _initialise(self, programs: Programs) -> None:
@@ -278,7 +280,7 @@ max_wal_size = 1GB
 checkpoint_timeout = 15min
 fsync = {safe}
 full_page_writes = {safe}
-synchronous_commit = {safe}
+synchronous_commit = on
 recovery_init_sync_method = {_SYNC_METHOD}
 idle_in_transaction_session_timeout = 10min
 log_checkpoints = off

@@ -20,7 +20,9 @@ _KNOWN = (
 def explain_failure(log: str, what: str) -> StoreUnavailable:
     """Return the error to raise when the embedded server failed; ``log`` is the end of its log."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line.lower()] or lines
+    sign, remedy = next(
+        (pair for pair in _KNOWN if pair[0] in log), ("FATAL", "Read server.log in the data directory.")
+    )
+    telling = [line for line in lines if sign in line] or lines
     said = telling[-1] if telling else "it left no message"
-    remedy = next((mend for sign, mend in _KNOWN if sign in log), "Read server.log in the data directory.")
     return StoreUnavailable(f"The embedded database did not start: {what} ({said}).", remedy=remedy)
