@@ -80,7 +80,7 @@ class ShardMaker:
         rng = np.random.default_rng((seed, 3))
         for i in range(SHARD):
             scene = self.sampler.scene(seed * SHARD + i)
-            manner = int(rng.choice(1 + VARIANTS, p=[0.4] + [0.6 / VARIANTS] * VARIANTS))
+            manner = int(rng.choice(1 + VARIANTS, p=[0.57] + [0.43 / VARIANTS] * VARIANTS))
             big = draw(scene, self.bank[manner], self.ink, self.words, (2 * INPUT_WIDTH, 2 * INPUT_HEIGHT), 0.8)
             rows.image[i] = cv2.resize(big, (INPUT_WIDTH, INPUT_HEIGHT), interpolation=cv2.INTER_AREA)
             rows.background[i] = scene.background

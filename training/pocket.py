@@ -85,7 +85,7 @@ def measure_and_describe(data: Path, words: Vocabulary, sprites: artwork.Sprites
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("src/heimdex/embedding/pocket"))
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "heimdex-pocket")
     parser.add_argument("--scenes", type=int, default=SCENES, help="size of the galleries that are measured on")
     parser.add_argument("--threads", type=int, default=2)

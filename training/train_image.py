@@ -19,7 +19,7 @@ from training.image_net import CELL_PX, Namer, Names
 PEAK_RATE = 2e-3
 FULL, CLOSE = (INPUT_HEIGHT, INPUT_WIDTH), (32, 32)  # input sizes: whole frames, windows around one object
 BATCH = {FULL: 48, CLOSE: 176}
-CLOSE_PART = 0.55  # of the training time, first
+CLOSE_PART = 0.45  # of the training time, first
 IGNORED = -100
 
 
