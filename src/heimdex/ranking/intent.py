@@ -26,6 +26,8 @@ _PRIOR_WEIGHTS: dict[str, tuple[float, float, float]] = {
     "both": (-0.51, -0.51, 1.02),
 }
 
+_REASON_ORDER = {"object": 0, "attr": 1, "action": 2}
+
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
@@ -77,12 +79,14 @@ def prior_of(signals: Signals) -> Prior:
 def route(query: str) -> Intent:
     """Return mode, confidence, reason and prior for any text; never raises.
 
-    The reason lists the signals by position: ``Strong visual intent: attr:red, object:car``.
+    The reason lists objects, then their attributes, then actions, then the rest, each by position:
+    ``Strong visual intent: object:car, attr:red``.
     """
     signals = find_signals(query)
     if not signals.words and not signals.found:
         return Intent(Mode.SKIP, 0.0, "Empty query", Prior(1 / 3, 1 / 3, 1 / 3))
     decision = decide(signals.visual, signals.speech)
-    evidence = ", ".join(f"{signal.kind}:{signal.text}" for signal in signals.found)
+    ordered = sorted(signals.found, key=lambda signal: _REASON_ORDER.get(signal.kind, len(_REASON_ORDER)))
+    evidence = ", ".join(f"{signal.kind}:{signal.text}" for signal in ordered)
     reason = f"{decision.title}: {evidence}" if evidence else decision.title
     return Intent(decision.mode, decision.confidence, reason, prior_of(signals))

@@ -50,7 +50,7 @@ def test_a_red_car_is_recalled_in_both_languages_with_the_same_prior() -> None:
 
 
 def test_the_reason_lists_signals_by_position() -> None:
-    assert route("red car driving").reason == "Strong visual intent: attr:red, object:car, action:driving"
+    assert route("red car driving").reason == "Strong visual intent: object:car, attr:red, action:driving"
     assert route("car, red").reason == "Moderate visual intent: object:car, attr:red"
 
 

@@ -244,7 +244,7 @@ async def test_the_guides_lines_are_logged() -> None:
 
     for start in (
         "CLIP text embedding generated: dim=4, elapsed_ms=",
-        "Visual intent router: mode=recall, confidence=0.90, reason=Strong visual intent: attr:red, object:car",
+        "Visual intent router: mode=recall, confidence=0.90, reason=Strong visual intent: object:car, attr:red",
         "CLIP rerank: Scoring 4 candidates from top 500 results",
         "CLIP rerank complete: scored=3, skipped=False, clip_weight=0.3, elapsed_ms=",
         "CLIP text embedding failed: CLIP network error: Connection refused",
