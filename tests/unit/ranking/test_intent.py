@@ -46,10 +46,10 @@ def test_a_red_car_is_recalled_in_both_languages_with_the_same_prior() -> None:
 
     assert english.mode is korean.mode is Mode.RECALL
     assert english.prior == korean.prior
-    assert korean.reason == "Strong visual intent: attr:빨간, object:자동차"
+    assert korean.reason == "Strong visual intent: object:자동차, attr:빨간"
 
 
-def test_the_reason_lists_signals_by_position() -> None:
+def test_the_reason_names_the_object_first() -> None:
     assert route("red car driving").reason == "Strong visual intent: object:car, attr:red, action:driving"
     assert route("car, red").reason == "Moderate visual intent: object:car, attr:red"
 
