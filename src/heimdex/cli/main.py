@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from heimdex import __version__
-from heimdex.cli import config, db, demo, doctor, index, keygen, route, search, serve, status
+from heimdex.cli import config, db, demo, doctor, embed_service, index, keygen, models, route, search, serve, status
 from heimdex.cli.exits import ExitCode
 from heimdex.cli.output import remark
 from heimdex.domain.errors import HeimdexError
@@ -55,8 +55,10 @@ app.command("serve")(serve.serve)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("keygen")(keygen.keygen)
+app.command("embed-service")(embed_service.embed_service)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:

@@ -105,6 +105,10 @@ class HttpEmbedder:
             )
         return self._model
 
+    def assume(self, model: EmbeddingModel) -> None:
+        """Take ``model`` for the service's until it says otherwise; vectors of another one are refused."""
+        self._model = model
+
     async def discover(self, *, timeout_s: float) -> EmbeddingModel:
         """Ask `/health` for the model unless it is known. Raises EmbedderUnavailable, EmbedderRejected."""
         if self._model is None:

