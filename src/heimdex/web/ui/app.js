@@ -4,7 +4,7 @@ import * as api from "/ui/api.js";
 import * as player from "/ui/player.js";
 import { card, element, note } from "/ui/show.js";
 
-const EXAMPLES = ["red car", "빨간 자동차", "black dog on grass", "two spoons of honey"];
+const EXAMPLES = ["red car", "빨간 자동차", "black dog", "two spoons of honey"];
 
 const at = (id) => document.getElementById(id);
 const [form, query, results, notes, summary] = [at("form"), at("query"), at("results"), at("notes"), at("summary")];

@@ -105,6 +105,8 @@ export function receipt(hit) {
   return rows;
 }
 
+/** A line of information; what stands in `backticks` is something to type. */
 export function note(kind, text, ...more) {
-  return element("p", { class: `note ${kind}` }, element("span", {}, text), ...more);
+  const pieces = text.split("`").map((part, place) => (place % 2 ? element("code", {}, part) : part));
+  return element("p", { class: `note ${kind}` }, element("span", {}, ...pieces), ...more);
 }
