@@ -125,20 +125,24 @@ async def _database(settings: Settings) -> str:
 async def _picture_model(settings: Settings) -> str:
     import numpy as np
 
-    from heimdex.embedding.local import LocalEmbedder
-    from heimdex.embedding.registry import resolve_model
+    from heimdex.embedding.opening import open_embedder
 
-    embedder = LocalEmbedder(resolve_model(settings.embedding.model, settings.data_dir / "models"))
-    try:
+    secret = settings.clip_runpod_secret
+    async with open_embedder(
+        url=settings.clip_runpod_url,
+        secret=secret.get_secret_value() if secret else None,
+        model=settings.embedding.model,
+        models_dir=settings.data_dir / "models",
+    ) as embedder:
         text = await embedder.embed_texts(["red car", "빨간 자동차"], timeout_s=_MODEL_TIMEOUT_S)
         image = await embedder.embed_images([np.zeros((32, 32, 3), np.uint8)], timeout_s=_MODEL_TIMEOUT_S)
-    finally:
-        embedder.close()
+        model = embedder.model
     rows = np.concatenate([text, image])
-    if rows.shape[1] != embedder.model.dim or np.abs(np.linalg.norm(rows, axis=1) - 1).max() > _NORM_TOLERANCE:
-        raise NotWell(f"{embedder.model.model_id} makes vectors of a wrong kind", remedy="Fetch the model again.")
-    notice = f" ({embedder.model.notice})" if embedder.model.notice else ""
-    return f"{embedder.model.model_id}, {embedder.model.dim}-d, unit vectors{notice}"
+    if rows.shape[1] != model.dim or np.abs(np.linalg.norm(rows, axis=1) - 1).max() > _NORM_TOLERANCE:
+        raise NotWell(f"{model.model_id} makes vectors of a wrong kind", remedy="Fetch the model again.")
+    place = f" at {settings.clip_runpod_url}" if settings.clip_runpod_url else ""
+    notice = f" ({model.notice})" if model.notice else ""
+    return f"{model.model_id}{place}, {model.dim}-d, unit vectors{notice}"
 
 
 async def _text_model(settings: Settings) -> Finding | str:

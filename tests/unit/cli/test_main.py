@@ -15,7 +15,7 @@ from heimdex.domain.errors import StoreUnavailable
 
 COMMANDS = [
     ["demo"], ["index"], ["search"], ["route"], ["serve"], ["status"], ["doctor"], ["keygen"], ["config", "show"],
-    ["db", "status"], ["db", "stop"],
+    ["db", "status"], ["db", "stop"], ["models", "list"], ["models", "pull"], ["models", "add"],
 ]  # fmt: skip
 
 
