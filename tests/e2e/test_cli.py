@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -112,23 +114,24 @@ def test_an_empty_library_finds_nothing_and_says_so(empty: Any) -> None:
     assert "heimdex index" in empty.run("status").stderr
 
 
-def test_an_interrupted_run_goes_on(empty: Any, truth: Any) -> None:
+def test_an_interrupted_run_goes_on(empty: Any, truth: Any, tmp_path: Path) -> None:
+    videos = sorted(truth.folder.glob("*.mp4"))[:2]
+    for video in videos:
+        shutil.copy(video, tmp_path)
     with subprocess.Popen(
-        empty.command("index", truth.folder, "--json"),
-        env=empty.environment,
-        stdout=subprocess.PIPE,
+        empty.command("index", tmp_path, "--json"), env=empty.environment, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    ) as process:
+    ) as process:  # fmt: skip
         assert process.stdout
         assert process.stdout.readline()  # one video is in
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert b"Traceback" not in errors
 
-    lines = [json.loads(line) for line in empty.run("index", truth.folder, "--json").stdout.splitlines()]
+    lines = [json.loads(line) for line in empty.run("index", tmp_path, "--json").stdout.splitlines()]
     assert lines[-1]["summary"]["unchanged"] >= 1
-    assert empty.json("status")["videos"] == truth.videos
+    assert empty.json("status")["videos"] == 2
 
 
 def test_doctor_finds_everything_in_order(demo: Any) -> None:

@@ -78,7 +78,6 @@ def progress_bar() -> Iterator[Listener]:
     """Show one bar on stderr, when that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.text import Text
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -91,8 +90,6 @@ def progress_bar() -> Iterator[Listener]:
 
         def on_event(event: IndexEvent) -> None:
             progress.update(task, completed=event.fraction, description=_name(event.path))
-            if event.outcome and sys.stderr.isatty():
-                progress.console.print(Text(line(event.outcome)))
 
         yield on_event
 

@@ -55,7 +55,7 @@ def _routes() -> FastAPI:
     install(app)
     for module in (search, videos, health):
         app.include_router(module.router)
-    app.add_api_route("/", _page, include_in_schema=False, response_class=FileResponse)
+    app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False, response_class=FileResponse)
     app.mount("/ui", StaticFiles(directory=UI), name="ui")
     return app
 

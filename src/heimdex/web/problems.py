@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from heimdex.domain.errors import BadRequest, HeimdexError, NotFound
+from heimdex.web.headers import SECURITY_HEADERS
 
 log = structlog.get_logger()
 
@@ -93,4 +94,8 @@ async def _http(_request: Request, error: Exception) -> ProblemResponse:
 
 async def _unexpected(_request: Request, error: Exception) -> ProblemResponse:
     log.error("Request failed unexpectedly", error=type(error).__name__, exc_info=error)
-    return problem(500, "error", "Something went wrong inside the server.", remedy="The server's log says what.")
+    # answered outside of the guard, which adds these headers to every other answer
+    headers = SECURITY_HEADERS
+    return problem(
+        500, "error", "Something went wrong inside the server.", remedy="The server's log says what.", headers=headers
+    )
