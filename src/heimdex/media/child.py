@@ -47,7 +47,8 @@ def _answer(request: wire.Message, send: Callable[[wire.Message], None]) -> None
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         reason = Reason.DISK_FULL if full else Reason.NO_FRAMES
-        reason = Reason.MEMORY if error.errno == errno.ENOMEM else reason
+        # EAGAIN: no room for the stack of another thread
+        reason = Reason.MEMORY if error.errno in {errno.ENOMEM, errno.EAGAIN} else reason
         send({"rejected": reason.value, "detail": error.strerror or ""})
     except Exception as error:
         send({"rejected": Reason.DECODER_CRASH.value, "detail": f"{type(error).__name__}: {error}"[:500]})

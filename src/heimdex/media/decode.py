@@ -6,6 +6,7 @@ beyond refusing what the headers already give away.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -182,8 +183,15 @@ class _Journey:
 
 def _prepare(stream: VideoStream, rules: DecodeRules) -> None:
     stream.thread_type = "AUTO"
-    stream.codec_context.thread_count = rules.threads
+    stream.codec_context.thread_count = rules.threads or _threads(
+        stream.codec_context.width * stream.codec_context.height
+    )
     stream.codec_context.options = {"max_pixels": str(rules.max_frame_px)}
+
+
+def _threads(frame_px: int) -> int:
+    """Return how many threads may decode: each holds frames, and those of 8K take 50 MB or more."""
+    return max(1, min(os.cpu_count() or 1, 8 if frame_px <= 4096 * 2304 else 2))
 
 
 def _nothing_decoded(

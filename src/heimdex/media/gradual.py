@@ -13,6 +13,8 @@ from heimdex.media.signature import Signature, contrast, difference
 FLAT = 0.025
 #: mean luma of the colours that pictures fade to: black and white, of either range
 DARK, BRIGHT = 0.10, 0.87
+#: a step to or from a blank frame that is no fading
+SUDDEN = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +48,36 @@ class Change:
 
 
 class Fades:
-    """Runs of flat black or white frames.
+    """Runs of flat black or white frames that the picture sinks into or rises from.
 
     The boundary lies in the middle of the run, or at its inner edge where the video begins or ends.
+    A run with a sudden edge on both sides is a flash or a shot of its own: hard cuts tell which.
     """
 
     def __init__(self) -> None:
-        self._run: tuple[float, float] | None = None
+        #: first and last time of the run, and whether it began suddenly
+        self._run: tuple[float, float, bool] | None = None
+        self._last: Signature | None = None
         self._seen_content = False
 
     def push(self, signature: Signature) -> list[Change]:
         time_s = signature.time_s
+        last, self._last = self._last, signature
+        sudden = last is None or difference(last, signature) > SUDDEN
         if _is_blank(signature):
-            start_s = self._run[0] if self._run else time_s
-            self._run = (start_s, time_s)
+            start_s, _, began = self._run or (time_s, time_s, sudden)
+            self._run = (start_s, time_s, began)
             return []
         run, self._run = self._run, None
         seen, self._seen_content = self._seen_content, True
-        if run is None:
+        if run is None or (run[2] and sudden):
             return []
         return [Change(run[0], time_s, (run[0] + time_s) / 2 if seen else time_s)]
 
     def finish(self) -> list[Change]:
-        if self._run is None or not self._seen_content:
+        if self._run is None or self._run[2] or not self._seen_content:
             return []
-        return [Change(*self._run, self._run[0])]
+        return [Change(self._run[0], self._run[1], self._run[0])]
 
 
 class Dissolves:

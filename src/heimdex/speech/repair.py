@@ -61,7 +61,8 @@ def _srt_span(line: str) -> str | None:
     if found is None:
         return None
     start, end = _clock(found.groups()[:4]), _clock(found.groups()[4:])
-    return f"{start} --> {end}"
+    # the format has two digits of hours; what lies beyond is a slip of the pen
+    return f"{start} --> {end}" if len(start) == len(end) == len("00:00:00,000") else None
 
 
 def _clock(parts: tuple[str | None, ...]) -> str:
