@@ -148,7 +148,9 @@ def stamp(seconds: float) -> str:
 
 
 def subtitles(work: Film) -> list[dict[str, object]]:
-    return [{"start_s": s.start_s + 0.6, "end_s": s.end_s - 0.6, "text": s.said} for s in work.shots]
+    return [
+        {"start_s": round(s.start_s + 0.6, 3), "end_s": round(s.end_s - 0.6, 3), "text": s.said} for s in work.shots
+    ]
 
 
 def make(folder: Path, out: Path) -> None:
