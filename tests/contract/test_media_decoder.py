@@ -179,7 +179,7 @@ def test_limits_are_kept(tmp_path: Path) -> None:
         from dataclasses import replace
 
         with pytest.raises(MediaRejected) as caught:
-            decode_video(clip, folder, replace(RULES, **other), on_progress=lambda _: None)  # type: ignore[arg-type]
+            decode_video(clip, folder, replace(RULES, **other), on_progress=lambda _: None)
         return caught.value.reason
 
     assert reason(max_duration_s=3) is Reason.TOO_LONG
