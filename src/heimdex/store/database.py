@@ -1,8 +1,8 @@
 """Units of work: one transaction, as one tenant, under a role that sees nothing of other tenants.
 
 Only ``SET LOCAL`` and no prepared statements, so that PgBouncer in transaction mode may stand between.
-Work is given as a function, because a connection that was lost is replaced and the work repeated once:
-it must be a transaction that may run twice.
+Work is given as a function, because a connection that was lost is replaced and the work repeated:
+it must be a transaction that may run again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ _ENTER = (
 )
 #: time that the server has to stop a statement itself before the client gives up on it
 _GRACE_S = 0.5
-_CONNECT_S = 5.0
+#: time that a unit of work waits for a free connection
+_PATIENCE_S = 10.0
+_CONNECT: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "connect_timeout": 5}
+_ATTEMPTS = 3
 # psycopg's pool reports every failed attempt; what matters is raised to the caller
 logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 
@@ -84,26 +87,29 @@ class Database:
         limit_s = None if timeout_s is None else timeout_s + _GRACE_S
         try:
             async with asyncio.timeout(limit_s):
-                return await self._twice(work)
+                return await self._persistently(work)
         except (TimeoutError, errors.QueryCanceled) as error:
             raise StoreTimeout(f"The database did not answer within {timeout_s} s.", remedy="Try again.") from error
         except (psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests) as error:
             raise _explain(error) from error
 
-    async def _twice(self, work: Work[T]) -> T:
-        pool = await self._ready_pool()
-        try:
-            return await _in_transaction(pool, work)
-        except (psycopg.Error, PoolTimeout, PoolClosed) as error:
-            if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
+    async def _persistently(self, work: Work[T]) -> T:
+        """Do ``work``, again where the connection was lost or others were in the way."""
+        pool: AsyncConnectionPool[Connection] | None = None
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                pool = await self._ready_pool(instead_of=pool)
                 return await _in_transaction(pool, work)
-            if not _is_loss(error):
-                raise
-        return await _in_transaction(await self._ready_pool(instead_of=pool), work)
+            except (psycopg.Error, PoolTimeout, PoolClosed) as error:
+                if attempts_left == 0:
+                    raise
+                if isinstance(error, errors.DeadlockDetected | errors.SerializationFailure):
+                    pool = None
+                elif not _is_loss(error):
+                    raise
+        raise AssertionError("unreachable")
 
-    async def _ready_pool(
-        self, instead_of: AsyncConnectionPool[Connection] | None = None
-    ) -> AsyncConnectionPool[Connection]:
+    async def _ready_pool(self, instead_of: AsyncConnectionPool[Connection] | None) -> AsyncConnectionPool[Connection]:
         """Return the pool; a new one, on a server that was brought back, when the present one is ``instead_of``."""
         async with self._renewing:
             if self._pool is not None and self._pool is not instead_of:
@@ -111,17 +117,14 @@ class Database:
             broken, self._pool = self._pool, None
             if broken is not None:
                 await broken.close(timeout=1)
-                if self._revive is not None:
-                    self._url = await asyncio.to_thread(self._revive)
+            if self._revive is not None:
+                self._url = await asyncio.to_thread(self._revive)
+            # a pool is patient; this fails at once when nobody is there
+            await (await psycopg.AsyncConnection.connect(self._url, **_CONNECT)).close()
             pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-                self._url, min_size=1, max_size=self._connections, open=False, timeout=_CONNECT_S,
-                kwargs={"autocommit": True, "prepare_threshold": None, "connect_timeout": round(_CONNECT_S)},
-            )  # fmt: skip
-            try:
-                await pool.open(wait=True, timeout=_CONNECT_S)
-            except BaseException:
-                await pool.close(timeout=1)
-                raise
+                self._url, min_size=1, max_size=self._connections, open=False, timeout=_PATIENCE_S, kwargs=_CONNECT
+            )
+            await pool.open()
             self._pool = pool
             return pool
 
