@@ -18,12 +18,12 @@ from heimdex.ranking.signals import Signals, find_signals
 #: on two of the three shows in the development data, each class weighing the same, without a constant,
 #: so that a query without any signal leaves all three equally likely.
 _PRIOR_WEIGHTS: dict[str, tuple[float, float, float]] = {
-    "visual": (0.57, -0.74, 0.18),
-    "speech": (-0.53, 0.24, 0.29),
-    "mind": (-1.04, 0.73, 0.32),
-    "any_visual": (-0.04, 0.39, -0.35),
-    "any_speech": (-0.78, 0.84, -0.06),
-    "both": (-0.51, -0.51, 1.02),
+    "visual": (0.54, -0.70, 0.16),
+    "speech": (-0.56, 0.28, 0.28),
+    "mind": (-1.07, 0.73, 0.34),
+    "any_visual": (0.05, 0.26, -0.31),
+    "any_speech": (-0.70, 0.75, -0.05),
+    "both": (-0.38, -0.62, 1.00),
 }
 
 _REASON_ORDER = {"object": 0, "attr": 1, "action": 2}
@@ -82,9 +82,9 @@ def route(query: str) -> Intent:
     The reason lists objects, then their attributes, then actions, then the rest, each by position:
     ``Strong visual intent: object:car, attr:red``.
     """
-    signals = find_signals(query)
-    if not signals.words and not signals.found:
+    if not query.strip():
         return Intent(Mode.SKIP, 0.0, "Empty query", Prior(1 / 3, 1 / 3, 1 / 3))
+    signals = find_signals(query)
     decision = decide(signals.visual, signals.speech)
     ordered = sorted(signals.found, key=lambda signal: _REASON_ORDER.get(signal.kind, len(_REASON_ORDER)))
     evidence = ", ".join(f"{signal.kind}:{signal.text}" for signal in ordered)

@@ -21,7 +21,7 @@ Phrase = tuple[str, ...]
 _CJK = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff"
 _RUN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-_APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\uff07": "'", "\u00b4": "'", "`": "'"})
+APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\uff07": "'", "\u00b4": "'", "`": "'"})
 _QUOTED = re.compile(r'"([^"]+)"|\u201c([^\u201d]+)\u201d|\u300c([^\u300d]+)\u300d|\u00ab([^\u00bb]+)\u00bb')
 
 
@@ -37,7 +37,7 @@ class QueryTerms:
 
 def normalise(text: str) -> str:
     """Return ``text`` in NFC, case folded, with one kind of apostrophe."""
-    folded = unicodedata.normalize("NFC", text).translate(_APOSTROPHES).casefold()
+    folded = unicodedata.normalize("NFC", text).translate(APOSTROPHES).casefold()
     return unicodedata.normalize("NFC", folded)
 
 

@@ -104,6 +104,10 @@ def test_nothing_at_all_is_skipped_without_confidence() -> None:
     assert (intent.mode, intent.confidence) == (Mode.SKIP, 0.0)
 
 
+def test_signs_alone_are_not_nothing() -> None:
+    assert (route("😀").mode, route("😀").confidence) == (Mode.RERANK, 0.3)
+
+
 def test_a_long_query_in_an_unknown_language_is_not_skipped() -> None:
     assert route("ein rotes Auto fährt am Abend durch eine enge Gasse").mode is Mode.RERANK
 
