@@ -1,134 +1,92 @@
-"""Indexing survives `kill -9` of itself and of PostgreSQL: nothing is lost and nothing is done twice."""
+"""The indexing process is killed at any moment: the next run ends as if nothing had happened."""
 
 from __future__ import annotations
 
-import os
-import signal
+import asyncio
+import random
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
-from heimdex.store import EmbeddedPostgres
-from heimdex.store.postmaster import server_pids
+from heimdex.ingest.library import IndexLibrary
+from heimdex.media.isolated import IsolatedDecoder
+from heimdex.media.rules import DecodeRules
+from heimdex.speech.sidecar import SidecarReader
+from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.clips import Shot, picture, play, write_clip
-from heimdex.testing.command_line import CommandLine
-from heimdex.testing.tiny_models import write_tiny_clip
+from heimdex.testing.embedder import ColourEmbedder
 
-VIDEOS = 4
-#: when the kills come, as parts of the time that an undisturbed run takes
-MOMENTS = (0.3, 0.5, 0.65, 0.8)
+RULES = DecodeRules(
+    min_scene_s=1.0, max_scene_s=30.0, keyframes_per_scene=2, thumbnail_px=160,
+    max_duration_s=3600, max_frame_px=1 << 26, max_scenes=1000, threads=1,
+)  # fmt: skip
+KILLS = 6
+
+
+async def index(videos: Path, artefacts: Path) -> InMemoryCatalogue:
+    decoder = IsolatedDecoder(RULES, timeout_s=120, max_memory_bytes=2 << 30)
+    catalogue = InMemoryCatalogue()
+    library = IndexLibrary(
+        decoder=decoder, transcripts=SidecarReader(), embedder=ColourEmbedder(), text_embedder=None,
+        catalogue=catalogue, artefacts=artefacts,
+        decoding_fingerprint=decoder.fingerprint, limits_fingerprint=decoder.limits_fingerprint,
+    )  # fmt: skip
+    await library.run([videos], lambda event: print(event.fraction, flush=True))
+    return catalogue
+
+
+def scenes(catalogue: InMemoryCatalogue) -> dict[str, object]:
+    """Return all that was published, without the ids that every run makes anew."""
+    return {
+        video.title: [
+            (scene.scene, scene.transcript, scene.visual.tolist() if scene.visual is not None else None)
+            for scene in video.scenes
+        ]
+        for video in catalogue.videos.values()
+    }
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("footage")
-    for number in range(VIDEOS):
-        shots = [Shot(picture(10 * number + shot), 2.0, pan_px=8) for shot in range(4)]
-        write_clip(folder / f"clip {number}.mp4", play(shots))
-        (folder / f"clip {number}.srt").write_text(
-            f"1\n00:00:00,500 --> 00:00:01,500\nhello from {number}\n\n2\n00:00:04,500 --> 00:00:05,500\nand goodbye\n"
-        )
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    for number in range(4):
+        shots = [Shot(picture(10 * number + n, width=640, height=360), 2, grain=3) for n in range(3)]
+        write_clip(folder / f"{number}.mp4", play(shots))
     return folder
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return {"HEIMDEX_EMBEDDING__MODEL": str(write_tiny_clip(tmp_path_factory.mktemp("model") / "tiny"))}
+def test_killed_at_any_moment_it_completes_with_the_same_scenes(videos: Path, tmp_path: Path) -> None:
+    whole = asyncio.run(index(videos, tmp_path / "whole"))
+    chance = random.Random(7)
+    for _ in range(KILLS):
+        _start_and_kill(videos, tmp_path / "killed", chance)
+    again = asyncio.run(index(videos, tmp_path / "killed"))
+
+    assert scenes(again) == scenes(whole)
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
 
 
-@pytest.fixture(scope="module")
-def undisturbed(
-    footage: Path, model: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[list[Any], float]]:
-    """What an uninterrupted run stores, and how long it takes with the database already there, in seconds."""
-    line = CommandLine(tmp_path_factory.mktemp("undisturbed"), model)
-    line.run("status")
-    began = time.monotonic()
-    line.run("index", footage)
-    took_s = time.monotonic() - began
-    yield stored(line), took_s
-    line.run("db", "stop")
-
-
-@pytest.fixture
-def line(model: dict[str, str], tmp_path: Path) -> Iterator[CommandLine]:
-    made = CommandLine(tmp_path / "data", model)
-    made.run("status")
-    yield made
-    made.run("db", "stop", code=None)
-
-
-def stored(line: CommandLine) -> list[Any]:
-    """Every scene with all that belongs to it, except the ids that each run makes anew."""
-    query = """
-        SELECT v.title, s.ordinal, s.start_s, s.end_s, s.transcript, s.words::text,
-               (SELECT array_agg(row(k.frame_no, k.time_s, k.quality, k.image)::text ORDER BY k.frame_no)
-                FROM keyframe k WHERE k.scene_id = s.scene_id),
-               (SELECT array_agg(row(e.frame_no, e.v)::text ORDER BY e.frame_no)
-                FROM visual_vectors e WHERE e.scene_id = s.scene_id),
-               (SELECT count(*) FROM file f WHERE f.video_id = v.video_id)
-        FROM scene s JOIN video v USING (tenant_id, video_id) ORDER BY v.title, s.ordinal"""
-    server = EmbeddedPostgres(line.data_dir)
-    try:
-        with psycopg.connect(server.start()) as connection:
-            return connection.execute(query).fetchall()
-    finally:
-        server.release(stop_if_last=False)
-
-
-def kill_group(pid: int) -> None:
-    with suppress(ProcessLookupError):  # it had ended
-        os.killpg(pid, signal.SIGKILL)
-
-
-def kill_postgres(data_dir: Path) -> None:
-    for pid in server_pids(data_dir / "postgres"):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def test_killed_again_and_again_it_ends_with_the_same_scenes(
-    footage: Path, undisturbed: tuple[list[Any], float], line: CommandLine
-) -> None:
-    expected, took_s = undisturbed
-    killed = 0
-    for moment in MOMENTS:
-        with line.start("index", footage) as process:
-            time.sleep(moment * took_s)
-            killed += process.poll() is None
-            kill_group(process.pid)
-            process.communicate()
-    line.run("index", footage)
-
-    assert killed > 0
-    assert stored(line) == expected
-    assert not any((line.data_dir / "artefacts" / ".staging").glob("*"))
-
-
-def test_it_goes_on_after_the_database_is_killed(
-    footage: Path, undisturbed: tuple[list[Any], float], line: CommandLine
-) -> None:
-    expected, took_s = undisturbed
-    for moment in MOMENTS[::2]:
-        with line.start("index", footage) as process:
-            time.sleep(moment * took_s)
-            kill_postgres(line.data_dir)
-            _out, error = process.communicate(timeout=120)
-            assert "Traceback" not in error
-    line.run("index", footage)
-
-    assert stored(line) == expected
-
-
-def test_a_second_run_does_nothing(footage: Path, line: CommandLine) -> None:
-    line.run("index", footage)
-    before = stored(line)
-    again = line.run("index", footage, "--json")
-
-    assert again.stdout.count('"unchanged"') >= VIDEOS
-    assert stored(line) == before
+def _start_and_kill(videos: Path, artefacts: Path, chance: random.Random) -> None:
+    """Run until the first sign of work, then kill a moment later."""
+    script = f"""
+import asyncio
+from pathlib import Path
+from tests.faults.test_index_killed import index
+asyncio.run(index(Path({str(videos)!r}), Path({str(artefacts)!r})))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(chance.uniform(0, 2.5))
+    process.kill()
+    process.wait()
+    process.stdout.close()
