@@ -25,6 +25,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from torch import Tensor, nn
 
 OPSET = 17
+_END = "<|endoftext|>"
 LEAST_COSINE = 0.9999
 _SPLIT = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
 
@@ -61,11 +62,25 @@ class CausalTextTower(nn.Module):
     def forward(self, text: Tensor) -> Tensor:
         model, length = self.model, text.shape[1]
         x = model.token_embedding(text) + model.positional_embedding[:length]
-        x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
+        mask = model.attn_mask[:length, :length]
+        for block in model.transformer.resblocks:
+            x = x + block.ls_1(_attend(block.attn, block.ln_1(x), mask))
+            x = x + block.ls_2(block.mlp(block.ln_2(x)))
+        x = model.ln_final(x)
         # the end-of-text token has the highest id
         ends = text.argmax(dim=-1).to(torch.int64)
         pooled = x[torch.arange(x.shape[0]), ends] @ model.text_projection
         return nn.functional.normalize(pooled, dim=-1)
+
+
+def _attend(attention: Any, x: Tensor, mask: Tensor) -> Tensor:
+    """Self-attention by its formula: `nn.MultiheadAttention` writes the example's length into the graph."""
+    heads = attention.num_heads
+    parts = nn.functional.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+    query, key, value = parts.reshape(x.shape[0], x.shape[1], 3, heads, -1).permute(2, 0, 3, 1, 4)
+    scores = query @ key.transpose(-1, -2) * attention.head_dim**-0.5 + mask
+    mixed = scores.softmax(dim=-1) @ value
+    return attention.out_proj(mixed.transpose(1, 2).reshape(x.shape[0], x.shape[1], -1))
 
 
 def export(model: Any, config: dict[str, Any], preprocess: dict[str, Any], folder: Path) -> None:
@@ -97,9 +112,7 @@ def write_clip_tokenizer(folder: Path) -> None:
     letters = list(open_clip.tokenizer.bytes_to_unicode().values())
     words = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges)]
     vocabulary = {word: index for index, word in enumerate([*words, "<|startoftext|>", "<|endoftext|>"])}
-    tokenizer = Tokenizer(
-        models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix="</w>", unk_token="<|endoftext|>")
-    )
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix="</w>", unk_token=_END))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
     )
@@ -137,6 +150,8 @@ def compare(model: Any, folder: Path, *, seed: int = 0) -> tuple[float, float]:
 
 
 def _write(module: nn.Module, example: Tensor, file: Path, name: str, axes: dict[int, str]) -> None:
+    # the fused attention of torch has no ONNX operator
+    torch.backends.mha.set_fastpath_enabled(False)
     torch.onnx.export(
         module.eval(), (example,), str(file), input_names=[name], output_names=["embedding"], opset_version=OPSET,
         dynamic_axes={name: axes, "embedding": {0: "n"}}, dynamo=False,
