@@ -122,6 +122,14 @@ def demo(truth: Truth, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Com
     line.run("db", "stop", code=None)
 
 
+@pytest.fixture(scope="session")
+def videoless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """A library to which no test adds a video."""
+    line = CommandLine(tmp_path_factory.mktemp("videoless") / "data")
+    yield line
+    line.run("db", "stop", code=None)
+
+
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[CommandLine]:
     """A library of nothing."""

@@ -90,28 +90,28 @@ def test_the_same_answer_with_and_without_a_server(served: Any, demo: Any) -> No
     [("empty.mp4", b"", "no bytes"), ("text.mp4", b"this is not a video, it only says so\n" * 50, "no known media")],
 )
 def test_a_file_that_is_no_video_is_listed_with_a_reason(
-    empty: Any, tmp_path: Path, name: str, content: bytes, said: str
+    videoless: Any, tmp_path: Path, name: str, content: bytes, said: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    ran = empty.run("index", tmp_path / name, code=1)
+    ran = videoless.run("index", tmp_path / name, code=1)
 
     assert name in ran.stdout
-    assert [file["path"] for file in empty.json("status")["unreadable"]] == [str(tmp_path / name)]
+    assert str(tmp_path / name) in [file["path"] for file in videoless.json("status")["unreadable"]]
     assert (tmp_path / name).read_bytes() == content
 
 
-def test_paths_that_lead_nowhere_are_usage(empty: Any, tmp_path: Path) -> None:
+def test_paths_that_lead_nowhere_are_usage(videoless: Any, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes.txt").write_text("nothing to see")
     for path in (tmp_path / "missing.mp4", tmp_path / "folder"):
-        ran = empty.run("index", path, code=2)
+        ran = videoless.run("index", path, code=2)
         assert len(ran.stderr.splitlines()) == 1
         assert path.name in ran.stderr
 
 
-def test_an_empty_library_finds_nothing_and_says_so(empty: Any) -> None:
-    assert empty.run("search", "red car", code=3).stdout.startswith("No good match")
-    assert "heimdex index" in empty.run("status").stderr
+def test_an_empty_library_finds_nothing_and_says_so(videoless: Any) -> None:
+    assert videoless.run("search", "red car", code=3).stdout.startswith("No good match")
+    assert "heimdex index" in videoless.run("status").stderr
 
 
 def test_an_interrupted_run_goes_on(empty: Any, truth: Any, tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ def test_doctor_finds_everything_in_order(demo: Any) -> None:
         ({"HEIMDEX_EMBEDDING__TEXT_MODEL": "no-such-model"}, "text model"),
     ],
 )
-def test_doctor_says_what_is_missing_and_what_to_do(empty: Any, setting: dict[str, str], check: str) -> None:
-    findings = {finding["check"]: finding for finding in empty.with_settings(**setting).json("doctor", code=1)}
+def test_doctor_says_what_is_missing_and_what_to_do(videoless: Any, setting: dict[str, str], check: str) -> None:
+    findings = {finding["check"]: finding for finding in videoless.with_settings(**setting).json("doctor", code=1)}
 
     assert [name for name, finding in findings.items() if finding["state"] == "missing"] == [check]
     assert findings[check]["remedy"]

@@ -25,7 +25,7 @@ def search(
     limit: Annotated[int, typer.Option("-n", "--limit", help="Most results, 1 to 100.")] = 10,
     mode: Annotated[str, typer.Option(help="What CLIP may do: auto, recall, rerank or skip.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer as a JSON object.")] = False,
-    explain: Annotated[bool, typer.Option(help="Also show how each score came about.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also show how each score came about.")] = False,
     include_weak: Annotated[bool, typer.Option("--all", help="Also show scenes that are no good match.")] = False,
 ) -> None:
     """Find moments that show or say QUERY.
