@@ -14,12 +14,14 @@ from heimdex.domain.ids import VideoId, uuid7
 from heimdex.domain.media import FileStamp, Reason
 from heimdex.ports import Catalogue, IndexedVideo
 from heimdex.store import Store
+from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.library import VISUAL_MODEL, made_up_video, unit_rows
 
 
-@pytest.fixture(params=["postgres"])
+@pytest.fixture(params=["postgres", "memory"])
 def catalogue(request: pytest.FixtureRequest, store: Store) -> Catalogue:
-    return {"postgres": store.catalogue}[request.param]
+    catalogues: dict[str, Catalogue] = {"postgres": store.catalogue, "memory": InMemoryCatalogue()}
+    return catalogues[request.param]
 
 
 def moved(video: IndexedVideo, path: str) -> FileStamp:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from heimdex.domain.errors import NotFound
+import numpy as np
+
+from heimdex.domain.errors import DimensionMismatch, NotFound
 from heimdex.domain.ids import VideoId
 from heimdex.domain.media import FileStamp, LibraryStatus, Reason, UnreadableFile
 from heimdex.domain.query import Channel
-from heimdex.ports import IndexedVideo, KnownFile
+from heimdex.ports import EmbeddingModel, IndexedVideo, KnownFile, Matrix
 
 
 @dataclass(slots=True)
@@ -19,6 +21,8 @@ class InMemoryCatalogue:
     videos: dict[VideoId, IndexedVideo] = field(default_factory=dict)
     files: dict[Path, KnownFile] = field(default_factory=dict)
     details: dict[Path, str] = field(default_factory=dict)
+    #: videos that stay searchable though their file is listed as unreadable
+    kept: dict[Path, VideoId] = field(default_factory=dict)
 
     async def known_file(self, path: Path) -> KnownFile | None:
         return self.files.get(path)
@@ -35,12 +39,22 @@ class InMemoryCatalogue:
         self._put(KnownFile(file, video_id, self.videos[video_id].fingerprint))
 
     async def record_unreadable(self, file: FileStamp, reason: Reason, detail: str, fingerprint: str) -> None:
+        before = self.files.get(file.path)
+        kept = self.kept.get(file.path) or (before.video_id if before else None)
         self._put(KnownFile(file, None, fingerprint, reason))
-        self.details[file.path] = detail
+        self.details[file.path] = detail.replace("\0", "")
+        if before is not None and before.file.sha256 == file.sha256 and kept is not None:
+            self.kept[file.path] = kept  # the same bytes were readable once: their scenes stay
+        self._drop_unused()
 
     async def publish(self, video: IndexedVideo) -> None:
         if not video.scenes:
             raise ValueError("a searchable video has at least one scene")
+        for scene in video.scenes:
+            if scene.visual is not None and video.visual_model is not None:
+                _check(scene.visual, video.visual_model)
+            if scene.meaning is not None and video.meaning_model is not None:
+                _check(scene.meaning[np.newaxis], video.meaning_model)
         for former in [v for v in self.videos.values() if v.file.sha256 == video.file.sha256]:
             del self.videos[former.video_id]
             for path, known in list(self.files.items()):
@@ -71,9 +85,19 @@ class InMemoryCatalogue:
         )
 
     def _put(self, known: KnownFile) -> None:
-        before = self.files.get(known.file.path)
         self.files[known.file.path] = known
-        if before is None or before.video_id in {None, known.video_id}:
-            return
-        if before.video_id is not None and all(other.video_id != before.video_id for other in self.files.values()):
-            self.videos.pop(before.video_id, None)
+        self.kept.pop(known.file.path, None)
+        if known.reason is None:
+            self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        used = {known.video_id for known in self.files.values()} | set(self.kept.values())
+        for video_id in [video_id for video_id in self.videos if video_id not in used]:
+            del self.videos[video_id]
+
+
+def _check(rows: Matrix, model: EmbeddingModel) -> None:
+    if rows.shape[1] != model.dim:
+        raise DimensionMismatch(stored=model.dim, got=rows.shape[1], model_id=model.model_id)
+    if not bool(np.all(np.abs(np.linalg.norm(rows, axis=1) - 1) < 1e-2)):
+        raise ValueError(f"{model.model_id} gave rows that are not unit vectors")
