@@ -21,7 +21,7 @@ class Painter:
         self.horizon = rng.uniform(0.2, 0.65)
 
     def near(self, tone: Tone, spread: float = 14) -> Canvas:
-        return np.clip(np.float32(tone) + self.rng.normal(0, spread, 3), 0, 255).astype(np.float32)
+        return np.clip(np.asarray(tone, np.float32) + self.rng.normal(0, spread, 3), 0, 255).astype(np.float32)
 
     def ramp(self, top: Tone, bottom: Tone, spread: float = 14) -> None:
         fade = np.linspace(0, 1, self.h, dtype=np.float32)[:, None, None]
@@ -44,7 +44,7 @@ class Painter:
         mask = np.zeros((self.h, self.w), np.float32)
         axes = (max(1, int(rx * self.h)), max(1, int(ry * self.h)))
         cv2.ellipse(mask, (int(x * self.w), int(y * self.h)), axes, 0, 0, 360, cover, -1, cv2.LINE_AA)
-        self.canvas[:] = self.canvas * (1 - mask[..., None]) + np.float32(tone) * mask[..., None]
+        self.canvas[:] = self.canvas * (1 - mask[..., None]) + np.asarray(tone, np.float32) * mask[..., None]
 
     def box(self, x: float, y: float, w: float, h: float, tone: Canvas | Tone) -> None:
         """Rectangle in widths and heights."""

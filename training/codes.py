@@ -124,4 +124,4 @@ class Codebook:
 
 
 def unit(rows: Floats) -> Floats:
-    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)

@@ -71,7 +71,12 @@ class Vocabulary:
 
     def known_words(self, language: str) -> set[str]:
         """Every single word of a language that names something known (lower case)."""
-        named = (*self.concepts, *self.categories, *self.colours, *self.backgrounds)
+        named: tuple[Concept | Category | Colour | Background, ...] = (
+            *self.concepts,
+            *self.categories,
+            *self.colours,
+            *self.backgrounds,
+        )
         phrases = [w for thing in named for w in thing.words[language]]
         phrases += [w for b in self.backgrounds for w in b.at[language]]
         return {part for phrase in phrases for part in phrase.lower().split()}

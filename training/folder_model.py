@@ -32,7 +32,7 @@ class FolderModel:
 
     def pixels(self, small: NDArray[np.uint8]) -> Floats:
         """(N, height, width, 3) uint8 at the input size to embeddings."""
-        mean, std = np.float32(self.preprocess["mean"]), np.float32(self.preprocess["std"])
+        mean, std = np.asarray(self.preprocess["mean"], np.float32), np.asarray(self.preprocess["std"], np.float32)
         rows = []
         for start in range(0, len(small), 64):
             batch = (small[start : start + 64].astype(np.float32) / 255 - mean) / std

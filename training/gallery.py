@@ -45,7 +45,7 @@ def gallery(name: str, count: int, words: Vocabulary, sprites: Sprites, cache: P
         for i in range(count):
             scene = sampler.scene(FIRST_SEED[name] + i)
             frame = draw(scene, sprites.pixels, ink, words, (round(FRAME_HEIGHT * scene.aspect), FRAME_HEIGHT), 0.6)
-            image[i] = Image.fromarray(frame).resize((INPUT_WIDTH, INPUT_HEIGHT), Image.Resampling.BILINEAR)
+            image[i] = np.asarray(Image.fromarray(frame).resize((INPUT_WIDTH, INPUT_HEIGHT), Image.Resampling.BILINEAR))
             background[i] = scene.background
             for k, thing in enumerate(scene.things):
                 concept[i, k], colour[i, k] = thing.concept, thing.colour

@@ -48,12 +48,12 @@ def repaint(sprite: Pixels, colour: int, rgb: tuple[int, int, int], rng: np.rand
     """Paint the drawing in one colour and keep its shading; half the time dark lines and white details stay."""
     source = sprite[..., :3].astype(np.float32)
     solid = sprite[..., 3] > 100
-    light = source @ np.float32([0.3, 0.59, 0.11])
+    light = source @ np.array([0.3, 0.59, 0.11], np.float32)
     raw = light
     if solid.sum() > 10:
         low, high = np.percentile(light[solid], (4, 96))
         light = np.clip((light - low) / max(40.0, high - low), 0, 1)
-    base = np.clip(np.float32(rgb) + rng.normal(0, 9, 3), 0, 255).astype(np.float32)
+    base = np.clip(np.asarray(rgb, np.float32) + rng.normal(0, 9, 3), 0, 255).astype(np.float32)
     if colour == BLACK:
         dark, bright = base * 0.2, base + 75
     elif colour == WHITE:
@@ -80,7 +80,7 @@ def fill_ink(sprite: Pixels, ink: tuple[int, int, int], fill: tuple[int, int, in
     cv2.floodFill(padded, None, (0, 0), 2)
     inside = np.maximum((padded[2:-2, 2:-2] != 2).astype(np.uint8) * 255, alpha)
     cover = (alpha.astype(np.float32) / 255)[..., None]
-    rgb = np.float32(ink) * cover + np.float32(fill) * (1 - cover)
+    rgb = np.asarray(ink, np.float32) * cover + np.asarray(fill, np.float32) * (1 - cover)
     return np.dstack([rgb.astype(np.uint8), inside])
 
 

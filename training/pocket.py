@@ -55,10 +55,10 @@ def held_out_pairs(words: Vocabulary, sprites: artwork.Sprites) -> NDArray[np.bo
 
 
 def train_and_export(
-    data: Path, words: Vocabulary, sprites: artwork.Sprites, minutes: float, out: Path
+    data: Path, words: Vocabulary, sprites: artwork.Sprites, minutes: float, shards: int, out: Path
 ) -> dict[str, float]:
     book = Codebook(words)
-    for file in render_shards(sprites, data / "shards", SHARDS):
+    for file in render_shards(sprites, data / "shards", shards):
         print("drawn", file.name, flush=True)
     image_minutes = minutes * (1 - TEXT_SHARE)
     namer = train_image.train(words, data / "shards", image_minutes, data / "namer.pt")
@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("src/heimdex/embedding/pocket"))
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "heimdex-pocket")
     parser.add_argument("--scenes", type=int, default=SCENES, help="size of the galleries that are measured on")
+    parser.add_argument("--shards", type=int, default=SHARDS, help="thousands of training scenes to draw")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--measure-only", action="store_true")
     given = parser.parse_args()
@@ -96,7 +97,7 @@ def main() -> None:
     given.data.mkdir(parents=True, exist_ok=True)
     sprites = prepared_sprites(given.data, words)
     if not given.measure_only:
-        print(train_and_export(given.data, words, sprites, given.minutes, given.out), flush=True)
+        print(train_and_export(given.data, words, sprites, given.minutes, given.shards, given.out), flush=True)
     measure_and_describe(given.data, words, sprites, given.out, given.scenes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,19 @@ from training.dataset import INPUT_HEIGHT, INPUT_WIDTH, Rows
 from training.image_net import CELL_PX, Namer, Names
 
 PEAK_RATE = 2e-3
-FULL, CLOSE = (INPUT_HEIGHT, INPUT_WIDTH), (32, 32)  # input sizes: whole frames, windows around one object
-BATCH = {FULL: 48, CLOSE: 176}
-CLOSE_PART = 0.45  # of the training time, first
+FULL = (INPUT_HEIGHT, INPUT_WIDTH)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: the size of what the net sees (windows around one object, or whole frames)."""
+
+    size: tuple[int, int]
+    batch: int
+    share: float  # of the training time
+
+
+STAGES = (Stage((32, 32), 176, 0.45), Stage((48, 48), 96, 0.25), Stage(FULL, 48, 0.30))
 IGNORED = -100
 
 
@@ -54,12 +65,12 @@ def whole_frame(count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return zoom * stretch, zoom / stretch, shift[0], shift[1]
 
 
-def around_one_thing(concept: Tensor, box: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Square windows around one object of each scene, so that few pixels are spent on one name."""
+def around_one_thing(concept: Tensor, box: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Square windows around one object of each scene, so that few pixels are spent on one name; `side` in pixels."""
     count = len(concept)
     which = (torch.rand(count) * (concept >= 0).sum(1)).long().clamp(min=0)
     x, y, rx, ry = box[torch.arange(count), which].T
-    half = (torch.maximum(rx, ry) * torch.empty(count).uniform_(1.0, 1.8)).clamp(13, INPUT_HEIGHT / 2)
+    half = (torch.maximum(rx, ry) * torch.empty(count).uniform_(1.0, 1.8)).clamp(0.4 * side, INPUT_HEIGHT / 2)
     stretch = torch.empty(count).uniform_(0.9, 1.1)
     sx, sy = half * stretch / (INPUT_WIDTH / 2), half / stretch / (INPUT_HEIGHT / 2)
     x = x / (INPUT_WIDTH / 2) - 1 + sx * torch.empty(count).uniform_(-0.3, 0.3)
@@ -129,6 +140,15 @@ def loss_of(names: Names, thing: Tensor, shade: Tensor, background: Tensor, conc
     return cells + 0.5 * shades + 0.25 * places + 0.12 * whole + 0.15 * pairs
 
 
+def stage_at(done: float, stages: tuple[Stage, ...]) -> Stage:
+    """The stage after a part (0 to 1) of the training time."""
+    for stage in stages:
+        done -= stage.share
+        if done < 0:
+            return stage
+    return stages[-1]
+
+
 def load_rows(folder: Path, have: Rows | None, seen: set[Path]) -> Rows | None:
     """Add shards that have been finished since the last look."""
     fresh = [f for f in sorted(folder.glob("[0-9]*.npz")) if f not in seen and ".part" not in f.name]
@@ -139,8 +159,16 @@ def load_rows(folder: Path, have: Rows | None, seen: set[Path]) -> Rows | None:
     return Rows.joined([have, *parts] if have is not None else parts)
 
 
-def train(words: Vocabulary, shards: Path, minutes: float, checkpoint: Path, start: Path | None = None) -> Namer:
-    """Train for a given time; new shards are taken in as they appear."""
+def train(
+    words: Vocabulary,
+    shards: Path,
+    minutes: float,
+    checkpoint: Path,
+    start: Path | None = None,
+    stages: tuple[Stage, ...] = STAGES,
+    peak_rate: float = PEAK_RATE,
+) -> Namer:
+    """Train for a given time, from scratch or from a checkpoint; new shards are taken in as they appear."""
     torch.manual_seed(0)
     torch.set_flush_denormal(True)
     rng = np.random.default_rng(0)
@@ -148,8 +176,8 @@ def train(words: Vocabulary, shards: Path, minutes: float, checkpoint: Path, sta
     namer = Namer(concepts, len(words.colours), len(words.backgrounds)).to(memory_format=torch.channels_last)
     if start is not None:
         namer.load_state_dict(torch.load(start))
-    optimiser = torch.optim.AdamW(namer.parameters(), PEAK_RATE, weight_decay=0.05)
-    average = AveragedModel(namer, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+    optimiser = torch.optim.AdamW(namer.parameters(), peak_rate, weight_decay=0.05)
+    average = AveragedModel(namer, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
     seen: set[Path] = set()
     rows = load_rows(shards, None, seen)
     began, step, shown, hits, cores = time.monotonic(), 0, 0, 0.0, 0
@@ -158,14 +186,15 @@ def train(words: Vocabulary, shards: Path, minutes: float, checkpoint: Path, sta
             rows = load_rows(shards, rows, seen)
         assert rows is not None, "render shards first"
         done = elapsed / (minutes * 60)
-        rate = PEAK_RATE * min(1, step / 100 + 0.02) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+        rate = peak_rate * min(1, step / 100 + 0.02) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        size = CLOSE if done < CLOSE_PART else FULL
-        part = rows.take(np.sort(rng.choice(len(rows.image), BATCH[size], replace=False)))
+        stage = stage_at(done, stages)
+        size = stage.size
+        part = rows.take(np.sort(rng.choice(len(rows.image), stage.batch, replace=False)))
         image = torch.from_numpy(part.image).permute(0, 3, 1, 2).float() / 127.5 - 1
         box, concept = torch.from_numpy(part.box), torch.from_numpy(part.concept).long()
-        window = around_one_thing(concept, box) if size == CLOSE else whole_frame(len(box))
+        window = whole_frame(len(box)) if size == FULL else around_one_thing(concept, box, size[0])
         image, box = moved(image, box, window, size)
         image = relit(image).contiguous(memory_format=torch.channels_last)
         colour = torch.from_numpy(part.colour).long()
