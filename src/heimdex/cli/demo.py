@@ -70,7 +70,12 @@ async def _demo(settings: Settings, listener: socket.socket | None, as_json: boo
         else:
             _show(report, answers)
         if listener:
-            await serve_library(library, settings, listener, lambda url: say(f"\nheimdex is ready: {url}"))
+            await serve_library(library, settings, listener, _ready)
+
+
+def _ready(url: str) -> None:
+    say(f"\nheimdex is ready: {url}")
+    remark("Ctrl-C stops it.")
 
 
 def _show(report: IndexReport, answers: list[tuple[dict[str, Any], dict[str, str]]]) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def say(text: str = "") -> None:
     """Write a line of the answer."""
     sys.stdout.write(plain(text) + "\n")
+    sys.stdout.flush()  # whoever reads a pipe waits for the address of the server
 
 
 def remark(text: str) -> None:

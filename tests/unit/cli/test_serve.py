@@ -36,7 +36,7 @@ async def open_library(settings, stop_if_last):
 
 wiring.open_library = open_library
 sys.modules["heimdex.wiring"] = wiring
-sys.argv = ["heimdex", "serve", "--port", "0", "--json"]
+sys.argv = ["heimdex", "serve", "--port", "0"]
 from heimdex.cli.main import main
 main()
 """
@@ -45,15 +45,13 @@ main()
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[subprocess.Popen[str], str]]:
     monkeypatch.setenv("HEIMDEX_DATA_DIR", str(tmp_path))
-    monkeypatch.delenv("PORT", raising=False)
+    for name in ("PORT", "PYTHONUNBUFFERED"):
+        monkeypatch.delenv(name, raising=False)
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        text = ""
-        while not text.endswith("}\n"):
-            line = process.stdout.readline()
-            assert line, "the server ended before it was ready"
-            text += line
-        yield process, json.loads(text)["url"]
+        line = process.stdout.readline()
+        assert line.startswith("heimdex is ready: "), "the server ended before it was ready"
+        yield process, line.split()[-1]
         process.kill()
 
 
