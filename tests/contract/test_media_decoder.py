@@ -195,6 +195,7 @@ def test_a_truncated_file_gives_what_decodes_and_says_so(decoder: MediaDecoder, 
 
     assert 1 <= len(found.scenes) < 4
     assert found.facts.duration_s < 4
+    assert any("promised" in note for note in found.facts.notes)
 
 
 def test_truncated_before_the_first_frame_is_truncated_or_no_media(decoder: MediaDecoder, tmp_path: Path) -> None:

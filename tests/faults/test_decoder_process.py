@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from heimdex.domain.errors import MediaRejected

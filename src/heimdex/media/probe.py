@@ -48,8 +48,8 @@ def opened(path: Path) -> Iterator[InputContainer]:
         container = av.open(f"file:{path}", mode="r", container_options=dict(_OPTIONS), metadata_errors="replace")
     except MemoryError:
         raise
-    except (av.error.FFmpegError, ValueError) as error:
-        raise MediaRejected(Reason.NOT_MEDIA, _said(error)) from None
+    except (av.error.FFmpegError, ValueError):
+        raise MediaRejected(Reason.NOT_MEDIA) from None
     with container:
         yield container
 
@@ -125,8 +125,3 @@ def _recorded_at(text: str | None) -> datetime | None:
     if moment is None or moment.year < 1971:  # a camera without a clock
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _said(error: Exception) -> str:
-    """Return the short text of an FFmpeg error, without number and path."""
-    return str(getattr(error, "strerror", "") or "unreadable").strip()
