@@ -214,7 +214,7 @@ async def test_an_empty_word_query_finds_nothing(library: Library) -> None:
     assert found.candidates == []
 
 
-@pytest.mark.parametrize("text", ["it's & | ! ( ) :* <-> \\ \"", "'''", "a:b*", "\\"])
+@pytest.mark.parametrize("text", ["it's & | ! ( ) :* <-> \\ \"", "'''", "a:b*", "\\", "100% %s %(x)s"])
 async def test_no_text_is_read_as_query_syntax(library: Library, text: str) -> None:
     await published(library, [f"start {text} end"])
     query = WordQuery(((text,),), ((text, "x"),))

@@ -28,7 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 from psycopg import errors, sql
 

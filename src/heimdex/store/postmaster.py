@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 
 DATABASE = "heimdex"

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from psycopg import sql
+
 from heimdex.domain.query import SearchFilter
 from heimdex.domain.results import Candidate
 from heimdex.ports import Retrieved, WordQuery
@@ -41,10 +43,18 @@ async def match_words(
         return Retrieved([])
     weights = [idf(int(documents), count) for count in frequencies]
     pool = max(limit, _POOL)
+    worth = sql.SQL(" + ").join(
+        sql.SQL(_SQL["worth_of_phrase"]).format(
+            phrase=sql.Placeholder(f"phrase_{number}"), weight=sql.Placeholder(f"weight_{number}")
+        )
+        for number in range(len(wanted))
+    )
+    bound: dict[str, Any] = {f"phrase_{number}": phrase for number, phrase in enumerate(wanted)}
+    bound |= {f"weight_{number}": weight for number, weight in enumerate(weights)}
     cursor = await connection.execute(
-        _SQL["matching_scenes"],
+        sql.SQL(_SQL["matching_scenes"]).format(worth=worth),
         {
-            "tenant": tenant, "phrases": wanted, "weights": weights, "any": _condition(phrases, required),
+            **bound, "tenant": tenant, "any": _condition(phrases, required),
             "terms": list({term for phrase in phrases for term in phrase}), "pool": pool,
             "video_ids": list(within.video_ids) or None,
         },

@@ -165,3 +165,21 @@ async def test_the_scoring_function_gives_nothing_of_another_tenant(store: Store
 
     assert await store.database.run(score) == 1
     assert await store.database.run(as_nobody) == 0
+
+
+async def test_row_security_leaves_full_text_search_its_index(store: Store) -> None:
+    async def analyse(connection: Connection) -> None:
+        await connection.execute("ANALYZE scene")
+
+    async def plan(connection: Connection) -> str:
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        cursor = await connection.execute(
+            "EXPLAIN SELECT 1 FROM scene WHERE tenant_id = %s AND words @@ %s::tsquery",
+            [store.database.tenant, "'word7'"],
+        )
+        return "\n".join(line for (line,) in await cursor.fetchall())
+
+    words = [f"word{number}" for number in range(500)]
+    await store.catalogue.publish(made_up_video(words, visual_model=None, meaning_model=None))
+    await store.database.run_as_owner(analyse)
+    assert "Index Cond: (words @@" in await store.database.run(plan)

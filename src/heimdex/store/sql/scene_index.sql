@@ -54,13 +54,11 @@ SELECT coalesce(sum(scenes_with_words), 0), coalesce(sum(terms), 0),
 FROM video WHERE tenant_id = %(tenant)s;
 
 -- name: matching_scenes
--- The most telling matches first (sum of the weights of the phrases that occur, then the shorter
--- scene), with the positions of the asked terms, from which the score is computed exactly.
+-- The most telling matches first ({worth} is the sum of the weights of the phrases that occur, then
+-- the shorter scene), with the positions of the asked terms, from which the score is computed exactly.
 SELECT m.scene_id, m.word_count, t.lexemes, t.positions
 FROM (
-    SELECT s.scene_id, s.word_count, s.words,
-           (SELECT sum(p.weight) FROM unnest(%(phrases)s::text[], %(weights)s::float8[]) AS p (phrase, weight)
-            WHERE s.words @@ p.phrase::tsquery) AS worth
+    SELECT s.scene_id, s.word_count, s.words, {worth} AS worth
     FROM scene s
     WHERE s.tenant_id = %(tenant)s AND s.words @@ %(any)s::tsquery
       AND (%(video_ids)s::uuid[] IS NULL OR s.video_id = ANY (%(video_ids)s))
@@ -71,6 +69,9 @@ CROSS JOIN LATERAL (
     SELECT array_agg(w.lexeme) AS lexemes, array_agg(array_to_string(w.positions, ',')) AS positions
     FROM unnest(m.words) w WHERE w.lexeme = ANY (%(terms)s)
 ) t;
+
+-- name: worth_of_phrase
+CASE WHEN s.words @@ {phrase}::tsquery THEN {weight}::float8 ELSE 0 END
 
 -- name: scenes
 SELECT s.scene_id, s.video_id, v.title, f.path, s.start_s, s.end_s, v.duration_s, v.fps
