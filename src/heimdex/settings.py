@@ -55,6 +55,9 @@ class EmbeddingSettings(_Section):
     text_model: str = Field("auto", description="Model for the meaning of text; `auto` takes what is installed.")
     threads: int = Field(0, ge=0, description="Threads for inference; 0 takes what the machine has.")
     batch_size: int = Field(16, ge=1, le=256, description="Images embedded at once.")
+    keys: SecretStr | None = Field(
+        None, description="Further keys of the embedding service, `id:secret,id:secret`, newest first."
+    )
 
 
 class WebSettings(_Section):

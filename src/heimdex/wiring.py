@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from heimdex.domain.query import Channel, Mode
-from heimdex.embedding.local import LocalEmbedder
-from heimdex.embedding.registry import resolve_model
+from heimdex.embedding.opening import open_embedder
 from heimdex.embedding.text_choice import NoTextModel, find_text_model
 from heimdex.embedding.text_local import LocalTextEmbedder
 from heimdex.ingest.library import IndexLibrary
@@ -51,15 +52,12 @@ async def open_library(settings: Settings, *, stop_if_last: bool = False) -> Asy
         StoreUnavailable: the database cannot be started or reached.
         MigrationFailed: its schema cannot be brought up to date.
     """
-    models = settings.data_dir / "models"
-    threads = settings.embedding.threads
-    embedder = LocalEmbedder(
-        resolve_model(settings.embedding.model, models), threads=threads, batch_size=settings.embedding.batch_size
-    )
-    text_model = find_text_model(settings.embedding.text_model, models)
-    text_embedder, text_reason = _text_embedder(text_model, threads)
-    url = settings.database_url.get_secret_value() if settings.database_url else None
-    async with open_store(url, settings.data_dir, stop_if_last=stop_if_last) as store:
+    text_model = find_text_model(settings.embedding.text_model, settings.data_dir / "models")
+    text_embedder, text_reason = _text_embedder(text_model, settings.embedding.threads)
+    async with (
+        open_clip(settings) as embedder,
+        open_store(revealed(settings.database_url), settings.data_dir, stop_if_last=stop_if_last) as store,
+    ):
         try:
             yield Library(
                 search=SearchEngine(store.scenes, embedder, text_embedder, search_config(settings, text_reason)),
@@ -72,9 +70,30 @@ async def open_library(settings: Settings, *, stop_if_last: bool = False) -> Asy
                 text_reason=text_reason,
             )
         finally:
-            embedder.close()
             if text_embedder is not None:
                 text_embedder.close()
+
+
+def open_clip(settings: Settings) -> AbstractAsyncContextManager[Embedder]:
+    """Return the CLIP model that ``settings`` name, to be entered: in the process or over HTTP.
+
+    Entering raises ModelInvalid, SettingsInvalid, or EmbedderUnavailable for a service never reached.
+    """
+    return open_embedder(
+        url=settings.clip_runpod_url,
+        secret=revealed(settings.clip_runpod_secret),
+        keys=revealed(settings.embedding.keys) or "",
+        max_retries=settings.clip_text_embedding_max_retries,
+        model=settings.embedding.model,
+        models_dir=settings.data_dir / "models",
+        threads=settings.embedding.threads,
+        batch_size=settings.embedding.batch_size,
+    )
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    """Return a secret for the adapter that needs it, and for nobody else."""
+    return secret.get_secret_value() if secret else None
 
 
 def artefact_folder(settings: Settings) -> Path:

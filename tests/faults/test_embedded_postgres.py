@@ -15,10 +15,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 import pytest
 
@@ -69,6 +69,15 @@ def kill_postmaster(server: EmbeddedPostgres) -> None:
     os.kill(postmaster(server), signal.SIGKILL)
 
 
+@contextmanager
+def bystander_of(server: EmbeddedPostgres) -> Iterator[subprocess.Popen[bytes]]:
+    """A program of the same user as the server, so that the server could take it for another server."""
+    owner = server.pgdata.stat()
+    with subprocess.Popen(["sleep", "60"], user=owner.st_uid, group=owner.st_gid) as process:
+        yield process
+        process.kill()
+
+
 def give(server: EmbeddedPostgres, path: Path) -> None:
     find_programs(server.pgdata).give(path)
 
@@ -84,7 +93,7 @@ def test_a_running_server_is_shared_not_started_again(server: EmbeddedPostgres, 
 def test_a_stale_pid_file_does_not_keep_it_from_starting(server: EmbeddedPostgres, content: str) -> None:
     lines = (server.pgdata / "postmaster.pid").read_text().splitlines(keepends=True)
     server.stop()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
+    with bystander_of(server) as bystander:
         pid = {"reused": bystander.pid, "dead": 2**22 - 1}.get(content)
         stale = content if pid is None else "".join([f"{pid}\n", *lines[1:]])
         (server.pgdata / "postmaster.pid").write_text(stale)
@@ -92,17 +101,15 @@ def test_a_stale_pid_file_does_not_keep_it_from_starting(server: EmbeddedPostgre
 
         assert rows(server.start()) == 1
         assert bystander.poll() is None
-        bystander.communicate(b"\n")
 
 
 def test_a_stale_pid_file_is_not_taken_for_a_server_to_stop(server: EmbeddedPostgres) -> None:
     server.stop()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as bystander:
+    with bystander_of(server) as bystander:
         (server.pgdata / "postmaster.pid").write_text(f"{bystander.pid}\n{server.pgdata}\n")
 
         assert server.stop() is False
         assert bystander.poll() is None
-        bystander.communicate(b"\n")
 
 
 def test_a_killed_server_comes_back_with_what_was_committed(data_dir: Path) -> None:

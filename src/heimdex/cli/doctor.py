@@ -125,15 +125,9 @@ async def _database(settings: Settings) -> str:
 async def _picture_model(settings: Settings) -> str:
     import numpy as np
 
-    from heimdex.embedding.opening import open_embedder
+    from heimdex.wiring import open_clip
 
-    secret = settings.clip_runpod_secret
-    async with open_embedder(
-        url=settings.clip_runpod_url,
-        secret=secret.get_secret_value() if secret else None,
-        model=settings.embedding.model,
-        models_dir=settings.data_dir / "models",
-    ) as embedder:
+    async with open_clip(settings) as embedder:
         text = await embedder.embed_texts(["red car", "빨간 자동차"], timeout_s=_MODEL_TIMEOUT_S)
         image = await embedder.embed_images([np.zeros((32, 32, 3), np.uint8)], timeout_s=_MODEL_TIMEOUT_S)
         model = embedder.model

@@ -30,9 +30,9 @@ def embed_service(
     from heimdex.embedding.local import LocalEmbedder
     from heimdex.embedding.registry import resolve_model
     from heimdex.embedding.server import check_exposure, create_embedding_app
+    from heimdex.wiring import revealed
 
-    secret = settings.clip_runpod_secret.get_secret_value() if settings.clip_runpod_secret else None
-    keys = parse_keys(secret)
+    keys = parse_keys(revealed(settings.clip_runpod_secret), revealed(settings.embedding.keys) or "")
     check_exposure(host, keys, allow_unsigned=allow_unsigned)
     embedding = settings.embedding
     embedder = LocalEmbedder(

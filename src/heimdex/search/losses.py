@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from heimdex.domain.errors import DimensionMismatch, EmbedderRejected, EmbedderUnavailable
 from heimdex.domain.results import ChannelStatus
 
@@ -22,14 +20,8 @@ class Loss(Exception):
         return ChannelStatus.TIMEOUT if self.timed_out else ChannelStatus.ERROR
 
 
-@dataclass(frozen=True, slots=True)
 class InvalidVector(Exception):
     """A model gave something that is no unit vector of its space."""
-
-    detail: str
-
-    def __str__(self) -> str:
-        return self.detail
 
 
 def embedding_loss(family: str, error: BaseException) -> Loss:
