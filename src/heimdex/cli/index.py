@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from heimdex.ingest.outcomes import FileOutcome, IndexEvent, IndexReport
     from heimdex.settings import Settings
 
+_SUBTITLES = {".srt", ".vtt", ".ass", ".ssa"}
+#: ignored files that are named; a folder of photos must not hide the videos
+_IGNORED_SHOWN = 10
+
 Listener = Callable[["IndexEvent"], None]
 
 
@@ -45,6 +49,8 @@ def index(
         remark("interrupted; nothing is lost: run the same command again to go on.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if as_json:
+        for path in report.ignored:
+            say_json(describe_ignored(path), indent=None)
         say_json({"summary": summary(report)}, indent=None)
     else:
         show_report(report)
@@ -117,6 +123,19 @@ def describe(outcome: FileOutcome) -> dict[str, Any]:
     }
 
 
+def describe_ignored(path: Path) -> dict[str, Any]:
+    """Return a file that was not tried as the object that is printed."""
+    from heimdex.ingest.files import shown
+
+    return {"path": shown(path), "status": "ignored", "detail": _why_ignored(path)}
+
+
+def _why_ignored(path: Path) -> str:
+    if path.suffix.lower() in _SUBTITLES:
+        return "subtitles, read with the video that they belong to"
+    return "not a video by its name; name the file itself to try it"
+
+
 def summary(report: IndexReport) -> dict[str, int]:
     """Return how many files ended in which way."""
     from heimdex.ingest.outcomes import Status
@@ -143,13 +162,18 @@ def line(outcome: FileOutcome) -> str:
 
 def show_report(report: IndexReport) -> None:
     """Print what became of the files; those that did not change are only counted."""
+    from heimdex.ingest.files import shown
     from heimdex.ingest.outcomes import Status
 
     for outcome in report.outcomes:
         if outcome.status is not Status.UNCHANGED:
             say(line(outcome))
+    for path in report.ignored[:_IGNORED_SHOWN]:
+        say(f"{'ignored':<11} {shown(path)}: {_why_ignored(path)}")
+    if len(report.ignored) > _IGNORED_SHOWN:
+        say(f"{'ignored':<11} and {len(report.ignored) - _IGNORED_SHOWN} more")
     counts = summary(report)
     parts = [f"{counts[status.value]} {status.value}" for status in Status if counts[status.value]]
-    parts += [f"{counts['ignored']} other files ignored"] if counts["ignored"] else []
+    parts += [f"{counts['ignored']} ignored"] if counts["ignored"] else []
     files = "1 file" if counts["files"] == 1 else f"{counts['files']} files"
     say(f"{files}: {', '.join(parts) or 'nothing done'}.")

@@ -1,0 +1,32 @@
+"""What `heimdex index` says at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from heimdex.cli.index import describe_ignored, show_report
+from heimdex.domain.media import Reason
+from heimdex.ingest.outcomes import FileOutcome, IndexReport, Status
+
+
+def test_every_file_is_named_with_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = FileOutcome(Path("/v/b.mp4"), Status.UNREADABLE, Reason.EMPTY, "no bytes", "Copy it again.")
+    show_report(IndexReport((broken,), (Path("/v/notes.txt"), Path("/v/a.srt"))))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("unreadable  /v/b.mp4: no bytes")
+    assert lines[1] == "ignored     /v/notes.txt: not a video by its name; name the file itself to try it"
+    assert lines[2] == "ignored     /v/a.srt: subtitles, read with the video that they belong to"
+    assert lines[3] == "1 file: 1 unreadable, 2 ignored."
+
+
+def test_a_folder_of_photos_does_not_hide_the_videos(capsys: pytest.CaptureFixture[str]) -> None:
+    show_report(IndexReport((), tuple(Path(f"/v/{n}.jpg") for n in range(200))))
+
+    assert len(capsys.readouterr().out.splitlines()) == 12
+
+
+def test_ignored_files_are_objects_too() -> None:
+    assert describe_ignored(Path("/v/notes.txt"))["status"] == "ignored"
