@@ -74,8 +74,10 @@ def bystander_of(server: EmbeddedPostgres) -> Iterator[subprocess.Popen[bytes]]:
     """A program of the same user as the server, so that the server could take it for another server."""
     owner = server.pgdata.stat()
     with subprocess.Popen(["sleep", "60"], user=owner.st_uid, group=owner.st_gid) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def give(server: EmbeddedPostgres, path: Path) -> None:
