@@ -1,0 +1,1 @@
+"""How good answers are: metrics, and whether one way to answer is better than another."""
