@@ -43,6 +43,8 @@ class EmbeddingModel:
     #: what every answer must say about this model, empty for a general one
     notice: str = ""
     calibration: Calibration | None = None
+    #: primary language tags of the texts that it can read, such as ``en``; empty when it does not say
+    languages: tuple[str, ...] = ()
 
 
 class Embedder(Protocol):

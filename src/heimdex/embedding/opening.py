@@ -7,7 +7,6 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from heimdex.domain.errors import EmbedderUnavailable
@@ -70,7 +69,8 @@ def _remember(file: Path, url: str, model: EmbeddingModel) -> None:
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")
-        fresh.write_text(json.dumps({"url": url, "model": asdict(model) | {"calibration": None}}))
+        known = {name: getattr(model, name) for name in ("model_id", "revision", "dim", "notice")}
+        fresh.write_text(json.dumps({"url": url, "model": known}))
         fresh.replace(file)
 
 

@@ -42,7 +42,6 @@ class TextFolder:
     query_prefix: str
     passage_prefix: str
     max_tokens: int
-    languages: tuple[str, ...]
 
 
 def read_text_folder(path: Path) -> TextFolder:
@@ -68,12 +67,12 @@ def read_text_folder(path: Path) -> TextFolder:
             dim=dim,
             notice=str(says.get("notice", "")),
             calibration=read_calibration(path),
+            languages=tuple(says.get("languages", ())),
         ),
         pooling=pooling,
         query_prefix=str(says.get("query_prefix", "")),
         passage_prefix=str(says.get("passage_prefix", "")),
         max_tokens=length,
-        languages=tuple(says.get("languages", ())),
     )
 
 
@@ -93,11 +92,6 @@ class LocalTextEmbedder:
     def model(self) -> EmbeddingModel:
         """The space of the rows."""
         return self._folder.model
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """Languages that the model knows, as its publisher says."""
-        return self._folder.languages
 
     async def embed_queries(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
         """Return (len(texts), dim) float32 unit rows. Raises EmbedderUnavailable, EmbedderRejected, ModelInvalid."""

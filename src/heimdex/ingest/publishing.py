@@ -18,6 +18,7 @@ from heimdex.ingest.images import read_image
 from heimdex.ingest.outcomes import FileOutcome, Status
 from heimdex.ingest.transcript import text_of_scenes
 from heimdex.ports import Catalogue, Embedder, Image, IndexedScene, IndexedVideo, Matrix, TextEmbedder, Vector
+from heimdex.ranking.languages import can_read
 
 #: parts of a file's progress
 _DECODED, _SEEN, _SAID = 0.8, 0.95, 0.98
@@ -89,7 +90,8 @@ class Publisher:
         meaning: list[Vector | None] = [None] * len(transcripts)
         if self.text_embedder is None:
             return meaning
-        spoken = [index for index, text in enumerate(transcripts) if text]
+        languages = self.text_embedder.model.languages
+        spoken = [index for index, text in enumerate(transcripts) if text and can_read(languages, text)]
         for first in range(0, len(spoken), self.batch_size):
             batch = spoken[first : first + self.batch_size]
             rows = await self.text_embedder.embed_passages([transcripts[i] for i in batch], timeout_s=self.timeout_s)

@@ -8,11 +8,20 @@ import time
 from heimdex.domain.errors import EmbedderUnavailable
 from heimdex.domain.query import Channel
 from heimdex.ports import Embedder, SceneIndex, TextEmbedder
+from heimdex.ranking.languages import can_read
 from heimdex.search.deadline import Deadline, within
 from heimdex.search.plan import SearchConfig
 
 #: a library that has vectors keeps them; one that has none may get some at any moment, and is asked again
 _REMEMBER_S = 60.0
+
+
+def unread(query: str, text_embedder: TextEmbedder | None) -> dict[Channel, str]:
+    """Return the channel of meaning, with the reason, when its model does not know the language of the query."""
+    if text_embedder is None or can_read(text_embedder.model.languages, query):
+        return {}
+    model = text_embedder.model
+    return {Channel.TRANSCRIPT: f"{model.model_id} reads {', '.join(model.languages)} only"}
 
 
 class Coverage:

@@ -7,24 +7,22 @@ from collections.abc import Mapping
 
 from heimdex.domain.errors import StoreUnavailable
 from heimdex.domain.query import Channel, Intent, Mode, SearchRequest
-from heimdex.domain.results import Hit, Label, SearchAnswer
+from heimdex.domain.results import SearchAnswer
 from heimdex.ports import Embedder, EmbeddingModel, SceneIndex, TextEmbedder, WordQuery
 from heimdex.ranking.intent import route
 from heimdex.ranking.signals import spoken_part
 from heimdex.ranking.tokens import query_phrases, quoted_phrases
 from heimdex.search import log_lines
-from heimdex.search.coverage import Coverage
+from heimdex.search.coverage import Coverage, unread
 from heimdex.search.deadline import Deadline
 from heimdex.search.embed_queries import QueryEmbeddings
-from heimdex.search.evidence import Evidence, matches, moment_of, spoken_of
-from heimdex.search.hearing import hear
+from heimdex.search.evidence import Evidence, spoken_of
+from heimdex.search.hits import make_hits
+from heimdex.search.page import Page, cut_page, hits_needed
 from heimdex.search.plan import Plan, SearchConfig, make_plan
 from heimdex.search.rank import Ranked, rank
 from heimdex.search.report import explain, reports
 from heimdex.search.retrieve import Answered, Question, retrieve
-
-#: hits are labelled in steps of this many, until the page is full
-_LABEL_STEP = 50
 
 
 class SearchEngine:
@@ -71,6 +69,7 @@ class SearchEngine:
         log_lines.routed(intent)
         deadline = Deadline(config.deadline_s)
         missing = await self._coverage.missing(self._embedder, self._text_embedder, config, deadline)
+        missing |= unread(request.query, self._text_embedder)
         plan = make_plan(request, intent, config, missing)
         question = self._question(request, config, deadline)
 
@@ -81,8 +80,10 @@ class SearchEngine:
         _refuse_silence(answered)
         ranked = await rank(question, plan, request, config, answered)
         evidence = self._evidence(request, answered, ranked)
-        hits = await self._hits(request, answered, ranked, evidence)
-        return self._answer(request, config, intent, plan, question, answered, ranked, evidence, hits, started)
+        needed = hits_needed(request)
+        hits = await make_hits(self._index, request, answered, ranked, evidence, needed=needed)
+        page = cut_page(hits, request)
+        return self._answer(request, config, intent, plan, question, answered, ranked, evidence, page, started)
 
     def _question(self, request: SearchRequest, config: SearchConfig, deadline: Deadline) -> Question:
         spoken = spoken_part(request.query)
@@ -112,47 +113,6 @@ class SearchEngine:
                 models[channel] = self._text_embedder.model
         return Evidence(spoken_of(request.query), found, models)
 
-    async def _hits(
-        self, request: SearchRequest, answered: Mapping[Channel, Answered], ranked: Ranked, evidence: Evidence
-    ) -> tuple[Hit, ...]:
-        """Return the first scenes of the ranking that are matches at all, with their details."""
-        order = ranked.order
-        if not request.include_weak:
-            order = [(scene, score) for scene, score in order if evidence.may_count(scene)]
-        if evidence.spoken.required and (speaking := evidence.found.get(Channel.LEXICAL)):
-            order = [(scene, score) for scene, score in order if scene in speaking]
-        ranks = {
-            channel: {c.scene_id: rank for rank, c in enumerate(answer.candidates, start=1)}
-            for channel, answer in answered.items()
-        }
-        blended = ranked.reranked.blended if ranked.reranked else {}
-        hits: list[Hit] = []
-        for start in range(0, len(order), _LABEL_STEP):
-            step = order[start : start + _LABEL_STEP]
-            details = await self._index.details([scene for scene, _ in step])
-            for scene, score in step:
-                if scene not in details:  # removed while we searched
-                    continue
-                label = evidence.label(scene, details[scene])
-                if label is Label.NONE and not request.include_weak:
-                    continue
-                heard = hear(evidence.spoken, details[scene].segments)
-                receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), heard)
-                hits.append(
-                    Hit(
-                        rank=len(hits) + 1,
-                        scene=details[scene],
-                        score=score,
-                        label=label,
-                        moment_s=moment_of(details[scene], receipt, heard),
-                        matched=receipt,
-                        snippet=heard.text,
-                    )
-                )
-                if len(hits) == request.limit:
-                    return tuple(hits)
-        return tuple(hits)
-
     def _answer(
         self,
         request: SearchRequest,
@@ -163,7 +123,7 @@ class SearchEngine:
         answered: Mapping[Channel, Answered],
         ranked: Ranked,
         evidence: Evidence,
-        hits: tuple[Hit, ...],
+        page: Page,
         started: float,
     ) -> SearchAnswer:
         losses = [answer.loss for answer in answered.values() if answer.loss] + list(ranked.losses)
@@ -176,7 +136,8 @@ class SearchEngine:
             used = Mode.SKIP
         return SearchAnswer(
             query=request.query,
-            hits=hits,
+            hits=page.hits,
+            next_cursor=page.next_cursor,
             took_ms=took_ms,
             mode_requested=request.mode,
             intent=intent,
@@ -185,7 +146,7 @@ class SearchEngine:
             exhaustive=all(answer.exhaustive for answer in answered.values() if answer.loss is None),
             degraded_reasons=tuple(reasons),
             rerank_pool=plan.rerank_pool if used is Mode.RERANK else None,
-            explanation=explain(config, ranked, evidence, question, hits) if request.explain else {},
+            explanation=explain(config, ranked, evidence, question, page.hits) if request.explain else {},
             notices=self._notices(evidence),
         )
 

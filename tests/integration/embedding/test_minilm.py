@@ -161,7 +161,7 @@ async def test_the_package_becomes_a_working_folder(
     rows = await LocalTextEmbedder(folder).embed_passages(["the red car", "blue"], timeout_s=30)
 
     assert rows.shape == (2, SHAPE.hidden)
-    assert read_text_folder(folder).languages == ("en",)
+    assert read_text_folder(folder).model.languages == ("en",)
     assert read_text_folder(folder).model.calibration is not None
 
 

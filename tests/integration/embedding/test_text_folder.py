@@ -26,7 +26,7 @@ def test_a_folder_says_what_it_is(tmp_path: Path) -> None:
     folder = read_text_folder(write_tiny_text_model(tmp_path / "tiny", languages=["en"], pooling="cls"))
 
     assert (folder.model.model_id, folder.model.dim, folder.pooling) == ("tiny", DIM, "cls")
-    assert folder.languages == ("en",)
+    assert folder.model.languages == ("en",)
 
 
 async def test_prefixes_tell_queries_from_passages(tmp_path: Path) -> None:

@@ -54,6 +54,16 @@ async def test_what_is_said_comes_first_when_the_query_is_about_what_is_said() -
     assert answer.hits[0].moment_s == 22.0
 
 
+async def test_an_english_model_is_not_asked_for_the_meaning_of_korean() -> None:
+    english = text_model()
+    english.model = replace(english.model, languages=("en",))
+    answer = await engine(index(), FakeModel(), english).search(check("작별 인사를 말하는 장면"))
+
+    assert answer.channels[Channel.TRANSCRIPT].status is ChannelStatus.SKIPPED
+    assert answer.channels[Channel.TRANSCRIPT].reason.endswith("reads en only")
+    assert not answer.degraded
+
+
 async def test_a_silent_scene_is_found_by_a_routed_rerank_and_not_by_an_explicit_one() -> None:
     assert 2 in ids(await ask("tteokbokki scene"))
     assert (await ask("tteokbokki scene")).rerank_pool == "union"
