@@ -27,6 +27,9 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer as a JSON object.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Also show how each score came about.")] = False,
     include_weak: Annotated[bool, typer.Option("--all", help="Also show scenes that are no good match.")] = False,
+    per_video: Annotated[int | None, typer.Option("--per-video", help="Most scenes of one video.")] = None,
+    sort: Annotated[str, typer.Option(help="relevance, or time: the same moments by date.")] = "relevance",
+    cursor: Annotated[str | None, typer.Option(help="Continue behind a page: its next_cursor.")] = None,
 ) -> None:
     """Find moments that show or say QUERY.
 
@@ -37,8 +40,12 @@ def search(
     from heimdex.search.request import check
 
     settings = start()
-    wanted = check(" ".join(query), limit=limit, mode=mode, explain=explain, include_weak=include_weak)
-    answer, places = find(settings, wanted)
+    asked = asked_for(
+        " ".join(query), limit=limit, mode=mode, explain=explain, include_weak=include_weak,
+        per_video=per_video, sort=sort, cursor=cursor,
+    )  # fmt: skip
+    wanted = check(**asked)
+    answer, places = find(settings, wanted, asked)
     for notice in answer["notices"]:
         remark(notice)
     if answer["degraded"]:
@@ -49,8 +56,10 @@ def search(
         from heimdex.cli.show import show_answer
 
         show_answer(answer, places=places, explain=explain)
-        if not answer["results"] and not include_weak:
+        if not answer["results"] and not include_weak and cursor is None:
             remark("--all shows the nearest scenes anyway.")
+        if answer.get("next_cursor"):
+            remark(f"more: --cursor {answer['next_cursor']}")
     raise typer.Exit(exit_code(answer))
 
 
@@ -61,7 +70,12 @@ def exit_code(answer: dict[str, Any]) -> ExitCode:
     return ExitCode.DONE if answer["results"] else ExitCode.NOTHING_FOUND
 
 
-def find(settings: Settings, wanted: SearchRequest) -> tuple[dict[str, Any], dict[str, str]]:
+def asked_for(query: str, **options: Any) -> dict[str, Any]:
+    """Return a search as it goes over the wire, without what was not given."""
+    return {"query": query} | {name: value for name, value in options.items() if value is not None}
+
+
+def find(settings: Settings, wanted: SearchRequest, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the answer as it goes over the wire, and for each scene id where to play it."""
     server = find_server(settings.data_dir)
     if server and server.fingerprint != fingerprint(settings):
@@ -69,20 +83,13 @@ def find(settings: Settings, wanted: SearchRequest) -> tuple[dict[str, Any], dic
         server = None
     if server:
         try:
-            return _from_server(server, wanted)
+            return _from_server(server, body)
         except ServerGone:
             remark("the server stopped answering; searching without it.")
     return asyncio.run(_in_process(settings, wanted))
 
 
-def _from_server(server: RunningServer, wanted: SearchRequest) -> tuple[dict[str, Any], dict[str, str]]:
-    body = {
-        "query": wanted.query,
-        "limit": wanted.limit,
-        "mode": wanted.mode.value,
-        "explain": wanted.explain,
-        "include_weak": wanted.include_weak,
-    }
+def _from_server(server: RunningServer, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     answer = ask(server, "/v1/search", body, timeout_s=_SERVER_TIMEOUT_S)
     return answer, {result["scene_id"]: server.url + result["link"] for result in answer["results"]}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from heimdex.domain.ids import VideoId
+from heimdex.domain.ids import SceneId, VideoId
 
 
 class Channel(StrEnum):
@@ -54,6 +54,22 @@ class SearchFilter:
     video_ids: frozenset[VideoId] = frozenset()
 
 
+class Sort(StrEnum):
+    """In which order the same hits are given."""
+
+    RELEVANCE = "relevance"
+    #: by the moment of recording, then by place in the video; videos without a date come last
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended: the last scene on it, and how many hits were shown up to there."""
+
+    scene_id: SceneId
+    shown: int
+
+
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
     """A checked request: NFC text without control characters, a limit within bounds."""
@@ -67,3 +83,8 @@ class SearchRequest:
     explain: bool = False
     #: also return hits whose label is ``none``
     include_weak: bool = False
+    #: most hits of one video; None is no limit
+    per_video: int | None = None
+    sort: Sort = Sort.RELEVANCE
+    #: continue behind this place; None begins with the first hit
+    after: Place | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -69,6 +70,8 @@ class SceneDetails:
     segments: tuple[Segment, ...]
     #: (time_s, thumbnail file relative to the artefact folder)
     keyframes: tuple[tuple[float, str], ...]
+    #: when the video was recorded, where its file says so
+    recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Hit:
     moment_s: float
     matched: tuple[Match, ...]
     snippet: str
+    #: neighbouring scenes with the same evidence, shown as this one
+    merged: tuple[SceneId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

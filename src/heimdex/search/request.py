@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from heimdex.domain.errors import BadRequest
 from heimdex.domain.ids import VideoId
-from heimdex.domain.query import Channel, Mode, SearchFilter, SearchRequest
+from heimdex.domain.query import Channel, Mode, SearchFilter, SearchRequest, Sort
+from heimdex.search.cursor import decode
 
 #: 2 KiB at most, since UTF-8 spends up to four bytes on a character
 MAX_CHARACTERS = 512
@@ -25,13 +27,19 @@ def check(
     video_ids: Iterable[UUID] | None = None,
     explain: bool = False,
     include_weak: bool = False,
+    per_video: int | None = None,
+    sort: str = "relevance",
+    cursor: str | None = None,
 ) -> SearchRequest:
     """Return the request, its query in NFC without surrounding space.
+
+    Args:
+        cursor: ``next_cursor`` of the page before; it only fits the same query and options.
 
     Raises:
         BadRequest: with one line that says what is wrong and what to do.
     """
-    return SearchRequest(
+    request = SearchRequest(
         query=check_query(query),
         limit=_check_limit(limit),
         mode=_check_mode(mode),
@@ -39,7 +47,10 @@ def check(
         filter=SearchFilter(frozenset(VideoId(video_id) for video_id in video_ids or ())),
         explain=explain,
         include_weak=include_weak,
+        per_video=_check_per_video(per_video),
+        sort=_check_sort(sort),
     )
+    return request if cursor is None else replace(request, after=decode(cursor, request))
 
 
 def check_query(query: str) -> str:
@@ -76,6 +87,21 @@ def _check_limit(limit: int) -> int:
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequest(f"The limit is {limit:,}.", remedy=f"Ask for 1 to {MAX_LIMIT} results.")
     return int(limit)
+
+
+def _check_per_video(per_video: int | None) -> int | None:
+    if per_video is not None and per_video < 1:
+        raise BadRequest(f"At most {per_video:,} results of each video were asked for.", remedy="Ask for 1 or more.")
+    return per_video
+
+
+def _check_sort(sort: str) -> Sort:
+    try:
+        return Sort(sort)
+    except ValueError:
+        raise BadRequest(
+            f"There is no order {sort[:40]!r}.", remedy=f"Choose one of {', '.join(s.value for s in Sort)}."
+        ) from None
 
 
 def _check_mode(mode: str) -> Mode:

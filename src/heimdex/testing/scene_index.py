@@ -84,6 +84,7 @@ class InMemorySceneIndex:
                 fps=video.facts.fps,
                 segments=tuple(s for s in video.segments if s.span.overlap_s(scene.scene.span) > 0.0),
                 keyframes=tuple((frame.time_s, str(frame.image)) for frame in scene.scene.keyframes),
+                recorded_at=video.facts.recorded_at,
             )
             for video, scene in self._scenes(SearchFilter())
             if scene.scene_id in wanted

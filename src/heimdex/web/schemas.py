@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 from uuid import UUID
 
@@ -28,6 +28,10 @@ class SearchBody(BaseModel):
     video_ids: list[UUID] | None = Field(None, description="Search only these videos.")
     explain: bool = Field(False, description="Also say how each score came about.")
     include_weak: bool = Field(False, description="Also return scenes that are no good match.")
+    group_by: Literal["video"] | None = Field(None, description="`video`: the best scene of each video only.")
+    per_video: int | None = Field(None, description="Most scenes of one video.")
+    sort: str = Field("relevance", description="`relevance`, or `time`: the same hits by date and place.")
+    cursor: str | None = Field(None, description="`next_cursor` of the page before, with the same query and options.")
 
 
 class MatchOut(BaseModel):
@@ -72,6 +76,8 @@ class ResultOut(BaseModel):
     label: str
     matched: list[MatchOut]
     snippet: str
+    #: neighbouring scenes that are the same shot, shown as this one
+    merged: list[UUID]
 
     @classmethod
     def of(cls, hit: Hit, query: str) -> Self:
@@ -93,6 +99,7 @@ class ResultOut(BaseModel):
             label=hit.label.value,
             matched=[MatchOut.of(match) for match in hit.matched],
             snippet=hit.snippet,
+            merged=list(hit.merged),
         )
 
 

@@ -41,6 +41,9 @@ async def search(body: SearchBody, library: OpenLibrary) -> AnswerOut:
         video_ids=body.video_ids,
         explain=body.explain,
         include_weak=body.include_weak,
+        per_video=1 if body.group_by and body.per_video is None else body.per_video,
+        sort=body.sort,
+        cursor=body.cursor,
     )
     return AnswerOut.of(await library.search.search(wanted))
 
@@ -52,6 +55,12 @@ async def search_by_address(
     limit: int = 10,
     mode: str = "auto",
     include_weak: bool = False,
+    per_video: int | None = None,
+    sort: str = "relevance",
+    cursor: str | None = None,
 ) -> AnswerOut:
     """Find scenes that show or say ``q``."""
-    return await search(SearchBody(query=q, limit=limit, mode=mode, include_weak=include_weak), library)
+    body = SearchBody(
+        query=q, limit=limit, mode=mode, include_weak=include_weak, per_video=per_video, sort=sort, cursor=cursor
+    )
+    return await search(body, library)

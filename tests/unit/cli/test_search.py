@@ -72,7 +72,9 @@ def test_a_running_server_is_asked(run: Any, monkeypatch: pytest.MonkeyPatch) ->
     ran = run("search", "red", "car", "-n", "3", "--mode", "skip", "--all", "--explain", "--json")
 
     assert json.loads(ran.out)["query"] == "by the server"
-    assert asked == [{"query": "red car", "limit": 3, "mode": "skip", "explain": True, "include_weak": True}]
+    assert asked == [
+        {"query": "red car", "limit": 3, "mode": "skip", "explain": True, "include_weak": True, "sort": "relevance"}
+    ]
 
 
 @pytest.mark.usefixtures("in_process")

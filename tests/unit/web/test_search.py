@@ -58,6 +58,7 @@ async def test_a_result_has_the_names_of_the_contract(client: httpx.AsyncClient)
              "text": None}
         ],
         "snippet": "the red car",
+        "merged": [],
     }  # fmt: skip
 
 

@@ -74,7 +74,7 @@ CROSS JOIN LATERAL (
 CASE WHEN s.words @@ {phrase}::tsquery THEN {weight}::float8 ELSE 0 END
 
 -- name: scenes
-SELECT s.scene_id, s.video_id, v.title, f.path, s.start_s, s.end_s, v.duration_s, v.fps
+SELECT s.scene_id, s.video_id, v.title, f.path, s.start_s, s.end_s, v.duration_s, v.fps, v.recorded_at
 FROM scene s
 JOIN video v ON v.tenant_id = s.tenant_id AND v.video_id = s.video_id
 JOIN LATERAL (

@@ -1,0 +1,68 @@
+"""From a ranking to hits: what is a match at all, with its label, its receipt and the words to show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from heimdex.domain.query import Channel, SearchRequest
+from heimdex.domain.results import Hit, Label
+from heimdex.ports import SceneIndex
+from heimdex.ranking.fuse import Ranking
+from heimdex.search.evidence import Evidence, matches, moment_of
+from heimdex.search.hearing import hear
+from heimdex.search.page import less_of_the_same
+from heimdex.search.rank import Ranked
+from heimdex.search.retrieve import Answered
+
+#: hits are labelled in steps of this many, until there are enough
+_STEP = 50
+
+
+async def make_hits(
+    index: SceneIndex,
+    request: SearchRequest,
+    answered: Mapping[Channel, Answered],
+    ranked: Ranked,
+    evidence: Evidence,
+    *,
+    needed: int | None,
+) -> list[Hit]:
+    """Return the scenes of the ranking that are matches, best first, less of the same; their ranks are not final.
+
+    Args:
+        needed: stop when there are this many; None gives all.
+    """
+    order = _possible(request, ranked.order, evidence)
+    ranks = {
+        channel: {c.scene_id: rank for rank, c in enumerate(answer.candidates, start=1)}
+        for channel, answer in answered.items()
+    }
+    blended = ranked.reranked.blended if ranked.reranked else {}
+    found: list[Hit] = []
+    kept: list[Hit] = []
+    for start in range(0, len(order), _STEP):
+        step = order[start : start + _STEP]
+        details = await index.details([scene for scene, _ in step])
+        for scene, score in step:
+            if scene not in details:  # removed while we searched
+                continue
+            label = evidence.label(scene, details[scene])
+            if label is Label.NONE and not request.include_weak:
+                continue
+            heard = hear(evidence.spoken, details[scene].segments)
+            receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), heard)
+            moment_s = moment_of(details[scene], receipt, heard)
+            found.append(Hit(len(found) + 1, details[scene], score, label, moment_s, receipt, heard.text))
+        kept = less_of_the_same(found, request)
+        if needed is not None and len(kept) >= needed:
+            break
+    return kept
+
+
+def _possible(request: SearchRequest, order: Ranking, evidence: Evidence) -> Ranking:
+    """Return the scenes that can be hits; decided without reading their transcripts."""
+    if not request.include_weak:
+        order = [(scene, score) for scene, score in order if evidence.may_count(scene)]
+    if evidence.spoken.required and (speaking := evidence.found.get(Channel.LEXICAL)):
+        order = [(scene, score) for scene, score in order if scene in speaking]
+    return order
