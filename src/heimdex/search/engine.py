@@ -13,7 +13,7 @@ from heimdex.ranking.intent import route
 from heimdex.ranking.signals import spoken_part
 from heimdex.ranking.tokens import query_phrases, quoted_phrases
 from heimdex.search import log_lines
-from heimdex.search.coverage import Coverage
+from heimdex.search.coverage import Coverage, unread
 from heimdex.search.deadline import Deadline
 from heimdex.search.embed_queries import QueryEmbeddings
 from heimdex.search.evidence import Evidence, spoken_of
@@ -69,6 +69,7 @@ class SearchEngine:
         log_lines.routed(intent)
         deadline = Deadline(config.deadline_s)
         missing = await self._coverage.missing(self._embedder, self._text_embedder, config, deadline)
+        missing |= unread(request.query, self._text_embedder)
         plan = make_plan(request, intent, config, missing)
         question = self._question(request, config, deadline)
 

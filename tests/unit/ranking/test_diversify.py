@@ -64,11 +64,10 @@ def test_a_video_gives_no_more_than_asked_and_merged_scenes_do_not_count() -> No
     assert list(diversify(order, per_video=2)) == ids(placed(1), placed(7), placed(1, video=2))
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 9), st.integers(1, 3), st.sampled_from([0.3, 0.301, 0.4])), unique_by=lambda t: t[:2]),
-    st.integers(1, 4) | st.none(),
-    st.integers(0, 30),
-)  # fmt: skip
+SCENES = st.tuples(st.integers(0, 9), st.integers(1, 3), st.sampled_from([0.3, 0.301, 0.4]))
+
+
+@given(st.lists(SCENES, unique_by=lambda t: t[:2]), st.integers(1, 4) | st.none(), st.integers(0, 30))
 def test_every_scene_is_there_once_in_order_and_a_prefix_decides_its_own(
     scenes: list[tuple[int, int, float]], per_video: int | None, length: int
 ) -> None:
