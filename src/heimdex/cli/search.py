@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,12 +31,23 @@ def search(
     per_video: Annotated[int | None, typer.Option("--per-video", help="Most scenes of one video.")] = None,
     sort: Annotated[str, typer.Option(help="relevance, or time: the same moments by date.")] = "relevance",
     cursor: Annotated[str | None, typer.Option(help="Continue behind a page: its next_cursor.")] = None,
+    folders: Annotated[
+        list[str] | None, typer.Option("--in", help="Only files below this folder, or this file.")
+    ] = None,
+    videos: Annotated[list[str] | None, typer.Option("--video", help="Only the video with this id.")] = None,
+    after: Annotated[str | None, typer.Option(help="Recorded on this day or later: 2024-05-31; UTC.")] = None,
+    before: Annotated[str | None, typer.Option(help="Recorded before this day.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Only where it is spoken: en, ko.")] = None,
+    speech: Annotated[
+        bool | None, typer.Option("--has-speech/--no-speech", help="Only scenes with, or without, words.")
+    ] = None,
 ) -> None:
     """Find moments that show or say QUERY.
 
     \b
     heimdex search "red car driving"
     heimdex search "we are in this together" --mode skip -n 3 --json
+    heimdex search "beach" --in ~/Videos/2024 --after 2024-07-01 --no-speech --sort time
     """
     from heimdex.search.request import check
 
@@ -43,6 +55,7 @@ def search(
     asked = asked_for(
         " ".join(query), limit=limit, mode=mode, explain=explain, include_weak=include_weak,
         per_video=per_video, sort=sort, cursor=cursor,
+        filter=filtered(folders=folders, videos=videos, after=after, before=before, language=language, speech=speech),
     )  # fmt: skip
     wanted = check(**asked)
     answer, places = find(settings, wanted, asked)
@@ -73,6 +86,28 @@ def exit_code(answer: dict[str, Any]) -> ExitCode:
 def asked_for(query: str, **options: Any) -> dict[str, Any]:
     """Return a search as it goes over the wire, without what was not given."""
     return {"query": query} | {name: value for name, value in options.items() if value is not None}
+
+
+def filtered(
+    *,
+    folders: list[str] | None,
+    videos: list[str] | None,
+    after: str | None,
+    before: str | None,
+    language: list[str] | None,
+    speech: bool | None,
+) -> dict[str, Any] | None:
+    """Return the filter as it goes over the wire, None without any condition."""
+    conditions = {
+        # absolute as the library knows them: links are not followed
+        "folders": [os.path.abspath(folder) for folder in folders or ()],  # noqa: PTH100
+        "video_ids": videos,
+        "after": after,
+        "before": before,
+        "languages": language,
+        "has_speech": speech,
+    }
+    return {name: value for name, value in conditions.items() if value is not None and value != []} or None
 
 
 def find(settings: Settings, wanted: SearchRequest, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

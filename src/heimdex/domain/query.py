@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from heimdex.domain.ids import SceneId, VideoId
 
@@ -49,9 +51,35 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class SearchFilter:
-    """Which scenes may be answered at all. Empty means every scene."""
+    """Which scenes may be answered at all. Empty means every scene.
+
+    A scene is admitted when each condition that is given holds; within one, any of its values will do.
+    """
 
     video_ids: frozenset[VideoId] = frozenset()
+    #: absolute; a video is in one when any of its files is, at any depth, or is the file itself
+    folders: tuple[Path, ...] = ()
+    #: recorded at or after, and before; a video without a date is in no stretch of time
+    recorded_from: datetime | None = None
+    recorded_before: datetime | None = None
+    #: of the whole video, both inclusive
+    min_duration_s: float | None = None
+    max_duration_s: float | None = None
+    #: BCP 47, lower case: spoken in the scene; ``en`` admits ``en-US`` too
+    languages: frozenset[str] = frozenset()
+    #: whether anything is said in the scene
+    has_speech: bool | None = None
+    #: every one of these must admit the scene, at least one of these, none of these
+    all_of: tuple[SearchFilter, ...] = ()
+    any_of: tuple[SearchFilter, ...] = ()
+    none_of: tuple[SearchFilter, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return self == _EVERYTHING
+
+
+_EVERYTHING = SearchFilter()
 
 
 class Sort(StrEnum):

@@ -6,12 +6,14 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from heimdex.domain.errors import BadRequest
 from heimdex.domain.ids import VideoId
 from heimdex.domain.query import Channel, Mode, SearchFilter, SearchRequest, Sort
 from heimdex.search.cursor import decode
+from heimdex.search.filters import check_filter
 
 #: 2 KiB at most, since UTF-8 spends up to four bytes on a character
 MAX_CHARACTERS = 512
@@ -25,6 +27,7 @@ def check(
     mode: str = "auto",
     weights: Mapping[str, float] | None = None,
     video_ids: Iterable[UUID] | None = None,
+    filter: Mapping[str, Any] | None = None,  # noqa: A002  the name that it has on the wire
     explain: bool = False,
     include_weak: bool = False,
     per_video: int | None = None,
@@ -34,6 +37,8 @@ def check(
     """Return the request, its query in NFC without surrounding space.
 
     Args:
+        video_ids: only these videos, besides what ``filter`` says; none given means every video.
+        filter: as `heimdex.search.filters.check_filter` reads it.
         cursor: ``next_cursor`` of the page before; it only fits the same query and options.
 
     Raises:
@@ -44,7 +49,7 @@ def check(
         limit=_check_limit(limit),
         mode=_check_mode(mode),
         weights=_check_weights(weights or {}),
-        filter=SearchFilter(frozenset(VideoId(video_id) for video_id in video_ids or ())),
+        filter=_check_filter(filter or {}, frozenset(VideoId(video_id) for video_id in video_ids or ())),
         explain=explain,
         include_weak=include_weak,
         per_video=_check_per_video(per_video),
@@ -87,6 +92,14 @@ def _check_limit(limit: int) -> int:
     if not 1 <= limit <= MAX_LIMIT:
         raise BadRequest(f"The limit is {limit:,}.", remedy=f"Ask for 1 to {MAX_LIMIT} results.")
     return int(limit)
+
+
+def _check_filter(written: Mapping[str, Any], video_ids: frozenset[VideoId]) -> SearchFilter:
+    found = check_filter(written)
+    if not video_ids:
+        return found
+    only = SearchFilter(video_ids)
+    return only if found.is_empty else replace(found, all_of=(*found.all_of, only))
 
 
 def _check_per_video(per_video: int | None) -> int | None:

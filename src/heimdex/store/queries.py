@@ -29,6 +29,6 @@ def load_queries(file: str) -> dict[str, LiteralString]:
     return {name: cast("LiteralString", body.strip().rstrip(";")) for name, body in zip(names, bodies, strict=True)}
 
 
-def on_relation(query: LiteralString, relation: str) -> sql.Composed:
-    """Return ``query`` with ``{relation}`` replaced by the quoted name of a table."""
-    return sql.SQL(query).format(relation=sql.Identifier(relation))
+def on_relation(query: LiteralString, relation: str, **parts: sql.Composable) -> sql.Composed:
+    """Return ``query`` with ``{relation}`` replaced by the quoted name of a table, and ``parts`` by their names."""
+    return sql.SQL(query).format(relation=sql.Identifier(relation), **parts)

@@ -13,6 +13,7 @@ from heimdex.domain.results import Candidate, SceneDetails
 from heimdex.ports import EmbeddingModel, Retrieved, Vector, WordQuery
 from heimdex.store.database import Connection, Database
 from heimdex.store.details import read_details
+from heimdex.store.filters import admits
 from heimdex.store.queries import load_queries, on_relation
 from heimdex.store.rows import vector_text
 from heimdex.store.spaces import relation_of
@@ -48,9 +49,10 @@ class PostgresSceneIndex:
         relation = relation_of(channel, model)
         values: dict[str, Any] = {
             "tenant": self._tenant, "relation": relation, "query": _literal(query, model), "limit": limit,
-            "video_ids": list(within.video_ids),
         }  # fmt: skip
-        statement: LiteralString = _SQL["nearest_within"] if within.video_ids else _SQL["nearest"]
+        statement: LiteralString = _SQL["nearest"] if within.is_empty else _SQL["nearest_within"]
+        admitted, filtering = admits(within)
+        values |= filtering
 
         async def work(connection: Connection) -> list[Candidate]:
             size = await (await connection.execute(_SQL["space_size"], values)).fetchone()
@@ -58,7 +60,7 @@ class PostgresSceneIndex:
             if not frames or limit < 1:
                 return []
             values["rows"] = limit * int(frames_max)
-            cursor = await connection.execute(on_relation(statement, relation), values)
+            cursor = await connection.execute(on_relation(statement, relation, admitted=admitted), values)
             return _candidates(await cursor.fetchall(), channel)
 
         return Retrieved(await self._database.run(work, timeout_s=timeout_s))

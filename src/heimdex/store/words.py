@@ -17,6 +17,7 @@ from heimdex.domain.results import Candidate
 from heimdex.ports import Retrieved, WordQuery
 from heimdex.ranking.bm25 import bm25, idf, phrase_frequency
 from heimdex.store.database import Connection
+from heimdex.store.filters import admits
 from heimdex.store.queries import load_queries
 from heimdex.store.rows import tsquery_text
 
@@ -51,12 +52,12 @@ async def match_words(
     )
     bound: dict[str, Any] = {f"phrase_{number}": phrase for number, phrase in enumerate(wanted)}
     bound |= {f"weight_{number}": weight for number, weight in enumerate(weights)}
+    admitted, filtering = admits(within)
     cursor = await connection.execute(
-        sql.SQL(_SQL["matching_scenes"]).format(worth=worth),
+        sql.SQL(_SQL["matching_scenes"]).format(worth=worth, admitted=admitted),
         {
-            **bound, "tenant": tenant, "any": _condition(phrases, required),
+            **bound, **filtering, "tenant": tenant, "any": _condition(phrases, required),
             "terms": list({term for phrase in phrases for term in phrase}), "pool": pool,
-            "video_ids": list(within.video_ids) or None,
         },
     )  # fmt: skip
     rows = await cursor.fetchall()

@@ -100,11 +100,53 @@ class InMemorySceneIndex:
 
     def _scenes(self, within: SearchFilter) -> list[tuple[IndexedVideo, IndexedScene]]:
         return [
-            (video, scene)
-            for video in self.videos.values()
-            if not within.video_ids or video.video_id in within.video_ids
-            for scene in video.scenes
+            (video, scene) for video in self.videos.values() for scene in video.scenes if admits(within, video, scene)
         ]
+
+
+def admits(within: SearchFilter, video: IndexedVideo, scene: IndexedScene) -> bool:
+    """Return whether a filter admits a scene, by the words of `SearchFilter`."""
+    if within.video_ids and video.video_id not in within.video_ids:
+        return False
+    if within.folders and not any(video.file.path.is_relative_to(folder) for folder in within.folders):
+        return False
+    if not _in_time(within, video) or not _long_enough(within, video):
+        return False
+    if within.languages and not within.languages & _languages(video, scene):
+        return False
+    if within.has_speech is not None and bool(index_terms(scene.transcript)) != within.has_speech:
+        return False
+    if within.any_of and not any(admits(each, video, scene) for each in within.any_of):
+        return False
+    return all(admits(each, video, scene) for each in within.all_of) and not any(
+        admits(each, video, scene) for each in within.none_of
+    )
+
+
+def _in_time(within: SearchFilter, video: IndexedVideo) -> bool:
+    if within.recorded_from is None and within.recorded_before is None:
+        return True
+    recorded = video.facts.recorded_at
+    return (
+        recorded is not None
+        and (within.recorded_from is None or recorded >= within.recorded_from)
+        and (within.recorded_before is None or recorded < within.recorded_before)
+    )
+
+
+def _long_enough(within: SearchFilter, video: IndexedVideo) -> bool:
+    low = within.min_duration_s if within.min_duration_s is not None else 0.0
+    high = within.max_duration_s if within.max_duration_s is not None else float("inf")
+    return low <= video.facts.duration_s <= high
+
+
+def _languages(video: IndexedVideo, scene: IndexedScene) -> set[str]:
+    tags = {
+        segment.language.lower().replace("_", "-")
+        for segment in video.segments
+        if segment.language and segment.span.overlap_s(scene.scene.span) > 0.0
+    }
+    return tags | {tag.partition("-")[0] for tag in tags}
 
 
 def _check_dimension(model: EmbeddingModel, query: Vector) -> None:

@@ -14,6 +14,24 @@ from heimdex.domain.results import ChannelReport, Hit, Match, SearchAnswer
 from heimdex.ports import StreamableVideo
 
 
+class FilterIn(BaseModel):
+    """Which scenes may be answered: every condition that is given must hold, any value of one will do."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    video_ids: list[UUID] | None = Field(None, description="In one of these videos.")
+    folders: list[str] | None = Field(None, description="In a file below one of these folders; whole paths.")
+    after: str | None = Field(None, description="Recorded then or later: `2024-05-31`, or with a time; UTC.")
+    before: str | None = Field(None, description="Recorded earlier than that.")
+    min_duration_s: float | None = Field(None, description="In a video of at least this length.")
+    max_duration_s: float | None = Field(None, description="In a video of at most this length.")
+    languages: list[str] | None = Field(None, description="One of these is spoken: `en`, `ko`, `pt-BR`.")
+    has_speech: bool | None = Field(None, description="Whether anything is said in the scene.")
+    all: list[FilterIn] | None = Field(None, description="Each of these filters admits the scene.")
+    any: list[FilterIn] | None = Field(None, description="One of these filters admits the scene.")
+    none: list[FilterIn] | None = Field(None, description="None of these filters admits the scene.")
+
+
 class SearchBody(BaseModel):
     """A search. Only ``query`` is needed; an unknown field is refused, so that a slip is not ignored."""
 
@@ -26,6 +44,7 @@ class SearchBody(BaseModel):
     mode: str = Field("auto", description="`auto`, `recall`, `rerank` or `skip`.")
     weights: dict[str, float] | None = Field(None, description="Channel to weight, instead of the settings'.")
     video_ids: list[UUID] | None = Field(None, description="Search only these videos.")
+    filter: FilterIn | None = Field(None, description="Search only scenes that it admits.")
     explain: bool = Field(False, description="Also say how each score came about.")
     include_weak: bool = Field(False, description="Also return scenes that are no good match.")
     group_by: Literal["video"] | None = Field(None, description="`video`: the best scene of each video only.")

@@ -39,6 +39,7 @@ async def search(body: SearchBody, library: OpenLibrary) -> AnswerOut:
         mode=body.mode,
         weights=body.weights,
         video_ids=body.video_ids,
+        filter=body.filter.model_dump(exclude_none=True) if body.filter else None,
         explain=body.explain,
         include_weak=body.include_weak,
         per_video=1 if body.group_by and body.per_video is None else body.per_video,

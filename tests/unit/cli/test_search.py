@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,24 @@ def test_a_running_server_is_asked(run: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert asked == [
         {"query": "red car", "limit": 3, "mode": "skip", "explain": True, "include_weak": True, "sort": "relevance"}
     ]
+
+
+def test_options_become_a_filter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    nothing: dict[str, Any] = dict.fromkeys(("folders", "videos", "after", "before", "language", "speech"))
+
+    assert search.filtered(**nothing) is None
+    assert search.filtered(**nothing | {"folders": ["a/../b"], "speech": False, "language": []}) == {
+        "folders": [str(tmp_path / "b")], "has_speech": False,
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_senseless_filter_is_refused_before_anything_is_asked(run: Any) -> None:
+    ran = run("search", "red car", "--video", "holiday")
+
+    assert ran.code == ExitCode.USAGE
+    assert "id" in ran.err
 
 
 @pytest.mark.usefixtures("in_process")

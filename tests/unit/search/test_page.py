@@ -33,7 +33,8 @@ def searching(index: InMemorySceneIndex) -> SearchEngine:
 
 
 async def pages(search: SearchEngine, **options: Any) -> list[list[int]]:
-    found, cursor = [], None
+    found: list[list[int]] = []
+    cursor = None
     while True:
         answer = await search.search(check("red car", cursor=cursor, **options))
         assert [hit.rank for hit in answer.hits] == list(

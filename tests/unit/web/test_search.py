@@ -204,3 +204,38 @@ async def test_more_searches_than_the_server_takes_are_told_to_come_back(
 
     assert [one.result().status_code for one in first] == [503]
     assert statuses == [200] * SLOTS + [503]
+
+
+async def test_a_filter_reaches_the_search(client: httpx.AsyncClient, library: Any) -> None:
+    body = {"query": "x", "filter": {"has_speech": True, "none": [{"languages": ["ko"]}]}, "group_by": "video"}
+    assert (await client.post("/v1/search", json=body)).status_code == 200
+    asked = library.search.asked[-1]
+    assert asked.filter.has_speech is True
+    assert asked.filter.none_of[0].languages == {"ko"}
+    assert asked.per_video == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"filter": {"tag": ["x"]}},
+        {"filter": {"after": "soon"}},
+        {"filter": []},
+        {"group_by": "folder"},
+        {"per_video": 0},
+        {"sort": "date"},
+        {"cursor": "garbage"},
+    ],
+)
+async def test_senseless_options_are_a_clear_problem(client: httpx.AsyncClient, wrong: dict[str, Any]) -> None:
+    answer = await client.post("/v1/search", json={"query": "x", **wrong})
+
+    assert answer.status_code == 422
+    assert answer.json()["remedy"]
+
+
+async def test_a_filter_of_a_thousand_levels_is_refused(client: httpx.AsyncClient) -> None:
+    body = '{"query": "x", "filter": ' + '{"any": [' * 2000 + '{"has_speech": true}' + "]}" * 2000 + "}"
+    answer = await client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
+
+    assert 400 <= answer.status_code < 500

@@ -1,4 +1,5 @@
--- The library as the search side sees it. {relation} is the table of an embedding space.
+-- The library as the search side sees it. {relation} is the table of an embedding
+-- space, {admitted} the condition of a filter on the scene s (filters.sql).
 
 -- name: space_size
 SELECT coalesce(sum(frames), 0), coalesce(max(frames_max), 1)
@@ -27,7 +28,7 @@ WITH near AS MATERIALIZED (
     SELECT e.scene_id, e.frame_no, e.v <#> %(query)s::halfvec AS distance
     FROM scene s
     JOIN {relation} e ON e.tenant_id = s.tenant_id AND e.scene_id = s.scene_id
-    WHERE s.tenant_id = %(tenant)s AND s.video_id = ANY (%(video_ids)s)
+    WHERE s.tenant_id = %(tenant)s AND {admitted}
     ORDER BY (e.v <#> %(query)s::halfvec) + 0
     LIMIT %(rows)s
 ), best AS (
@@ -61,7 +62,7 @@ FROM (
     SELECT s.scene_id, s.word_count, s.words, {worth} AS worth
     FROM scene s
     WHERE s.tenant_id = %(tenant)s AND s.words @@ %(any)s::tsquery
-      AND (%(video_ids)s::uuid[] IS NULL OR s.video_id = ANY (%(video_ids)s))
+      AND {admitted}
     ORDER BY worth DESC, s.word_count, s.scene_id
     LIMIT %(pool)s
 ) m
