@@ -58,7 +58,8 @@ def union_pool(base: Sequence[SceneId], visual: Sequence[SceneId], size: int) ->
     """
     if size <= 0:
         return []
-    silent = [scene for scene in visual if scene not in set(base)]
+    said = set(base)
+    silent = [scene for scene in visual if scene not in said]
     room = max(size - len(base), min(len(silent), size // 2))
     return [*base[: size - min(room, len(silent))], *silent[:room]]
 
