@@ -14,7 +14,7 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 def main() -> int:
     """Return 0 when all of them ran."""
-    commands = [["benchmarks.ingest"]]
+    commands = [["benchmarks.ingest"], ["benchmarks.quality"]]
     if SHARED_DATA.is_dir():  # labelled queries that do not ship with the product
         commands.append(["benchmarks.router"])
     codes = []
