@@ -14,7 +14,13 @@ from typing import Literal, Self
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from heimdex.domain.errors import SettingsInvalid
 
@@ -28,6 +34,9 @@ class SearchSettings(_Section):
 
     rerank_pool: Literal["union", "text"] = Field(
         "union", description="Which candidates CLIP reranks when `auto` chose rerank; `text` is the guide's."
+    )
+    frame_pooling: Literal["softmax", "max", "mean", "top2"] = Field(
+        "max", description="How the keyframes of a scene become its visual score; `max` is the best of them."
     )
     candidates: int = Field(200, ge=1, le=1000, description="Candidates that each channel may bring.")
     deadline_s: float = Field(2.5, gt=0, le=60, description="Time for the whole search, in seconds.")
@@ -78,8 +87,10 @@ class Settings(BaseSettings):
     """Built once by the command line; frozen; parts of it are passed on as plain values."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HEIMDEX_", env_nested_delimiter="__", frozen=True, extra="ignore", populate_by_name=True
-    )
+        env_prefix="HEIMDEX_", env_nested_delimiter="__", frozen=True, extra="ignore", populate_by_name=True,
+        # `DATABASE_URL=` in a compose file means unset, and an empty data directory must not mean "here"
+        env_ignore_empty=True,
+    )  # fmt: skip
 
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("heimdex", appauthor=False)),
@@ -150,7 +161,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         data_dir = os.environ.get("HEIMDEX_DATA_DIR") or platformdirs.user_data_dir("heimdex", appauthor=False)
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(data_dir) / "heimdex.toml")
+        return init_settings, env_settings, _read_file(settings_cls, Path(data_dir) / "heimdex.toml")
 
     @model_validator(mode="after")
     def _some_channel_weighs(self) -> Self:
@@ -165,8 +176,30 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        if not first["loc"]:  # about several settings at once; its input is all of them, secrets included
+            raise SettingsInvalid(f"Settings: {first['msg']}.", remedy=_REMEDY) from None
+        name = ".".join(str(part) for part in first["loc"])
+        got = "" if name in _SECRETS else f" (got {first.get('input')!r})"
+        raise SettingsInvalid(f"Setting {name}: {first['msg']}{got}.", remedy=_REMEDY) from None
+    except SettingsError as error:
         raise SettingsInvalid(
-            f"Setting {name}: {first['msg']} (got {first.get('input')!r}).",
-            remedy="Correct it in the environment or in heimdex.toml; `heimdex config show` lists all settings.",
+            f"{str(error).capitalize()}: not JSON.", remedy="Set single values, such as HEIMDEX_SEARCH__DEADLINE_S=2."
         ) from None
+
+
+_REMEDY = "Correct it in the environment or in heimdex.toml; `heimdex config show` lists all settings."
+_SECRETS = {"DATABASE_URL", "CLIP_RUNPOD_SECRET", "embedding.keys"}
+
+
+def _read_file(settings_cls: type[BaseSettings], file: Path) -> TomlConfigSettingsSource:
+    """Return the settings file as a source; a name in it that means nothing is a slip, not a comment."""
+    try:
+        source = TomlConfigSettingsSource(settings_cls, file)
+    except (ValueError, OSError) as error:
+        raise SettingsInvalid(
+            f"The settings file {file} cannot be read: {error}.", remedy="Mend it, or move it away to use the defaults."
+        ) from None
+    aliases = {str(field.validation_alias) for field in settings_cls.model_fields.values() if field.validation_alias}
+    if unknown := set(source()) - set(settings_cls.model_fields) - aliases:
+        raise SettingsInvalid(f"The settings file {file} sets {min(unknown)!r}, which is no setting.", remedy=_REMEDY)
+    return source

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
-from heimdex.domain.errors import StoreUnavailable
+from heimdex.domain.errors import SettingsInvalid, StoreUnavailable
 from heimdex.domain.ids import DEFAULT_TENANT, TenantId
 from heimdex.store.catalogue import PostgresCatalogue
 from heimdex.store.database import Connection, Database
@@ -49,9 +50,12 @@ async def open_store(
             commands leave it running, so that the next one starts at once.
 
     Raises:
+        SettingsInvalid: ``database_url`` is no address of a database.
         StoreUnavailable: the server cannot be started or reached.
         MigrationFailed: the schema cannot be brought up to date.
     """
+    if database_url is not None:
+        _check_address(database_url)
     embedded = EmbeddedPostgres(data_dir) if database_url is None else None
     url = database_url if embedded is None else await asyncio.to_thread(embedded.start)
     assert url is not None  # noqa: S101 one of both gave it
@@ -68,6 +72,16 @@ async def open_store(
     finally:
         if embedded is not None:
             await asyncio.to_thread(embedded.release, stop_if_last=stop_if_last)
+
+
+def _check_address(database_url: str) -> None:
+    try:
+        conninfo_to_dict(database_url)
+    except psycopg.ProgrammingError:  # its text repeats the address, with the password
+        raise SettingsInvalid(
+            "DATABASE_URL is no address of a PostgreSQL database.",
+            remedy="Write postgresql://user:password@host:5432/name, or unset it to use the embedded database.",
+        ) from None
 
 
 async def _migrate(url: str, embedded: EmbeddedPostgres | None) -> None:
