@@ -38,6 +38,8 @@ class Library:
     text_embedder: TextEmbedder | None
     #: why there is no text embedder, and what to do about it; empty when there is one
     text_reason: str
+    #: whether queries may use a CLIP model of this process, which then loads at its first use
+    loads_clip: bool
 
 
 @asynccontextmanager
@@ -68,6 +70,7 @@ async def open_library(settings: Settings, *, stop_if_last: bool = False) -> Asy
                 embedder=embedder,
                 text_embedder=text_embedder,
                 text_reason=text_reason,
+                loads_clip=settings.clip_runpod_url is None and calls_clip(settings),
             )
         finally:
             if text_embedder is not None:
@@ -77,7 +80,7 @@ async def open_library(settings: Settings, *, stop_if_last: bool = False) -> Asy
 def open_clip(settings: Settings) -> AbstractAsyncContextManager[Embedder]:
     """Return the CLIP model that ``settings`` name, to be entered: in the process or over HTTP.
 
-    Entering raises ModelInvalid, SettingsInvalid, or EmbedderUnavailable for a service never reached.
+    Entering raises ModelInvalid or SettingsInvalid. A service is left alone where the settings say skip.
     """
     return open_embedder(
         url=settings.clip_runpod_url,
@@ -88,7 +91,13 @@ def open_clip(settings: Settings) -> AbstractAsyncContextManager[Embedder]:
         models_dir=settings.data_dir / "models",
         threads=settings.embedding.threads,
         batch_size=settings.embedding.batch_size,
+        discover=calls_clip(settings),
     )
+
+
+def calls_clip(settings: Settings) -> bool:
+    """Whether a query may reach the CLIP model, unless its request says otherwise."""
+    return settings.visual_mode != "skip" and settings.weight_visual > 0
 
 
 def revealed(secret: SecretStr | None) -> str | None:
@@ -118,6 +127,7 @@ def search_config(settings: Settings, text_missing: str = "") -> SearchConfig:
         rerank_clip_weight=settings.rerank_clip_weight,
         rerank_min_score_range=settings.rerank_min_score_range,
         rerank_pool=settings.search.rerank_pool,
+        frame_pooling=settings.search.frame_pooling,
         candidates=settings.search.candidates,
         deadline_s=settings.search.deadline_s,
         channel_timeout_s=settings.search.channel_timeout_s,

@@ -17,9 +17,13 @@ _LOAD_S = 120.0
 
 
 async def warm_up(library: Library) -> None:
-    """Bring the models for queries into memory; a model that fails will say so in the answers."""
-    with suppress(HeimdexError):
-        await library.embedder.embed_texts(["warm up"], timeout_s=_LOAD_S)
+    """Bring the models for queries into memory; a model that fails will say so in the answers.
+
+    A service elsewhere is not asked: it loads its model itself, and may not answer at all.
+    """
+    if library.loads_clip:
+        with suppress(HeimdexError):
+            await library.embedder.embed_texts(["warm up"], timeout_s=_LOAD_S)
     if library.text_embedder:
         with suppress(HeimdexError):
             await library.text_embedder.embed_queries(["warm up"], timeout_s=_LOAD_S)
@@ -32,7 +36,8 @@ async def search_cold(library: Library, wanted: SearchRequest) -> SearchAnswer:
     warm first.
     """
     answer = await library.search.search(wanted)
-    if any(reason.endswith("_timeout") for reason in answer.degraded_reasons):
+    loading = {"text_timeout", "clip_timeout"} if library.loads_clip else {"text_timeout"}
+    if loading.intersection(answer.degraded_reasons):
         await warm_up(library)
         answer = await library.search.search(wanted)
     return answer

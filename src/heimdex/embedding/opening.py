@@ -9,12 +9,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import structlog
+
 from heimdex.domain.errors import EmbedderUnavailable
 from heimdex.embedding.client import HttpEmbedder
 from heimdex.embedding.keys import parse_keys
 from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.registry import resolve_model
 from heimdex.ports import Embedder, EmbeddingModel
+
+log = structlog.get_logger()
 
 _DISCOVER_TIMEOUT_S = 5.0
 _REMEMBERED = "embedding-service.json"
@@ -31,15 +35,18 @@ async def open_embedder(
     models_dir: Path,
     threads: int = 0,
     batch_size: int = 16,
+    discover: bool = True,
 ) -> AsyncIterator[Embedder]:
     """Yield the embedder: over HTTP when ``url`` is set, otherwise the folder that ``model`` means.
 
-    A service that is down at the start does not stop anything when it was reached before: its model
-    is remembered beside the other models, and searches degrade until it is back.
+    A service that is down at the start does not stop anything: its model is remembered from the time
+    before, beside the other models, or stays unknown, and searches degrade until it is back.
+
+    Args:
+        discover: ask a service at once which model it runs; otherwise its first embedding asks.
 
     Raises:
         ModelInvalid: no such model. SettingsInvalid: an address or a key that cannot be.
-        EmbedderUnavailable: the service has never answered yet.
     """
     if not url:
         local = LocalEmbedder(resolve_model(model, models_dir), threads=threads, batch_size=batch_size)
@@ -48,21 +55,24 @@ async def open_embedder(
         finally:
             local.close()
         return
-    file = models_dir / _REMEMBERED
     remote = HttpEmbedder(url, parse_keys(secret, keys), max_retries=max_retries)
     try:
-        found = await remote.discover(timeout_s=_DISCOVER_TIMEOUT_S)
-        await asyncio.to_thread(_remember, file, url, found)
-    except EmbedderUnavailable:
-        known = await asyncio.to_thread(_recall, file, url)
-        if known is None:
-            await remote.aclose()
-            raise
-        remote.assume(known)
-    try:
+        if discover:
+            await _discover(remote, models_dir / _REMEMBERED, url)
         yield remote
     finally:
         await remote.aclose()
+
+
+async def _discover(remote: HttpEmbedder, file: Path, url: str) -> None:
+    try:
+        found = await remote.discover(timeout_s=_DISCOVER_TIMEOUT_S)
+        await asyncio.to_thread(_remember, file, url, found)
+    except EmbedderUnavailable as error:
+        known = await asyncio.to_thread(_recall, file, url)
+        if known is not None:
+            remote.assume(known)
+        log.warning("CLIP text embedding failed: the service does not answer", reason=error.message)
 
 
 def _remember(file: Path, url: str, model: EmbeddingModel) -> None:

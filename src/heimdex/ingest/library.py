@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, HeimdexError
@@ -19,6 +20,8 @@ from heimdex.ports import Catalogue, Embedder, MediaDecoder, TextEmbedder, Trans
 
 #: for one batch of images or passages; a model on a busy laptop is slow, not gone
 _EMBED_TIMEOUT_S = 300.0
+#: for a service that has not answered yet
+_FIRST_ANSWER_S = 30.0
 
 
 class IndexLibrary:
@@ -51,12 +54,10 @@ class IndexLibrary:
         """
         self._artefacts = Artefacts(artefacts)
         self._stop = threading.Event()
-        settings = fingerprint.of_settings(
-            decoding_fingerprint, embedder.model, text_embedder.model if text_embedder else None
-        )
+        self._embedder, self._text_embedder = embedder, text_embedder
         self._decoder = FileDecoder(
             decoder, transcripts, catalogue, self._artefacts,
-            decoding=decoding_fingerprint, limits=limits_fingerprint, settings=settings, stop=self._stop,
+            decoding=decoding_fingerprint, limits=limits_fingerprint, settings="", stop=self._stop,
         )  # fmt: skip
         self._publisher = Publisher(
             embedder, text_embedder, catalogue, self._artefacts, root=artefacts, batch_size=batch_size,
@@ -72,9 +73,11 @@ class IndexLibrary:
         Raises:
             BadRequest: a path does not exist, or holds no video; nothing was done.
             StoreUnavailable: the database is gone; what was published stays.
+            EmbedderUnavailable: a service that never said which model it runs does not answer.
         """
         self._stop.clear()
         offered = await asyncio.to_thread(find_videos, paths)
+        self._decoder = replace(self._decoder, settings=await self._settings_fingerprint())
         await asyncio.to_thread(self._artefacts.sweep)
         progress = Progress(await asyncio.to_thread(weigh, offered.videos), on_event)
         outcomes: dict[Path, FileOutcome] = {}
@@ -93,6 +96,15 @@ class IndexLibrary:
         finally:
             self._stop.set()  # a thread that still decodes ends at its next sign of life
         return IndexReport(tuple(outcomes[path] for path in offered.videos if path in outcomes), offered.ignored)
+
+    async def _settings_fingerprint(self) -> str:
+        try:
+            model = self._embedder.model
+        except EmbedderUnavailable:  # a service that was not asked yet
+            await self._embedder.embed_texts(["which model"], timeout_s=_FIRST_ANSWER_S)
+            model = self._embedder.model
+        text_model = self._text_embedder.model if self._text_embedder else None
+        return fingerprint.of_settings(self._decoder.decoding, model, text_model)
 
     async def _decode_all(
         self,

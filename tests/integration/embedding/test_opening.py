@@ -66,11 +66,23 @@ async def test_a_service_that_is_down_is_known_from_last_time(folder: Path) -> N
             await embedder.embed_texts(["red car"], timeout_s=5)
 
 
-async def test_a_service_that_never_answered_is_an_error_with_its_address(tmp_path: Path) -> None:
-    url = "http://127.0.0.1:9"
-    with pytest.raises(EmbedderUnavailable, match="cannot be reached"):
-        async with open_embedder(url=url, secret=SECRET, model="tiny", models_dir=tmp_path):
-            pass
+async def test_a_service_that_never_answered_stops_nothing_but_what_needs_it(tmp_path: Path) -> None:
+    async with open_embedder(url="http://127.0.0.1:9", secret=SECRET, model="tiny", models_dir=tmp_path) as embedder:
+        with pytest.raises(EmbedderUnavailable, match="cannot be reached"):
+            await embedder.embed_texts(["red car"], timeout_s=5)
+        with pytest.raises(EmbedderUnavailable, match="not said yet which model"):
+            _ = embedder.model
+
+
+async def test_a_service_that_must_be_left_alone_is_not_asked(folder: Path) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with open_embedder(url=url, secret=SECRET, model="x", models_dir=folder.parent, discover=False):
+        pass
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+    listener.close()
 
 
 async def test_another_services_model_is_not_recalled(folder: Path) -> None:
@@ -83,9 +95,9 @@ async def test_another_services_model_is_not_recalled(folder: Path) -> None:
         pass
     listener.close()
 
-    with pytest.raises(EmbedderUnavailable):
-        async with open_embedder(url="http://127.0.0.1:9", secret=SECRET, model="tiny", models_dir=models):
-            pass
+    async with open_embedder(url="http://127.0.0.1:9", secret=SECRET, model="tiny", models_dir=models) as embedder:
+        with pytest.raises(EmbedderUnavailable):
+            _ = embedder.model
 
 
 async def test_what_cannot_be_is_refused_at_the_start(tmp_path: Path) -> None:

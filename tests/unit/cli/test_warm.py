@@ -15,6 +15,7 @@ class ColdLibrary:
     """Degraded by ``reason`` until its model is in memory."""
 
     text_embedder = None
+    loads_clip = True
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -42,9 +43,20 @@ async def test_only_a_model_that_was_late_is_waited_for(reason: str, searches: i
     assert bool(answer.degraded_reasons) is (searches == 1)
 
 
+async def test_a_service_elsewhere_is_not_waited_for() -> None:
+    library = ColdLibrary("clip_timeout")
+    library.search = SimpleNamespace(search=library.search_once)  # type: ignore[assignment]
+    library.loads_clip = False
+
+    await search_cold(library, None)  # type: ignore[arg-type]
+
+    assert (library.searches, library.is_warm) == (1, False)
+
+
 async def test_a_model_that_fails_does_not_stop_the_start() -> None:
     class Broken:
         text_embedder = None
+        loads_clip = True
 
         async def embed_texts(self, _texts: list[str], *, timeout_s: float) -> None:
             raise EmbedderUnavailable("away")
