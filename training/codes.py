@@ -24,11 +24,11 @@ UNKNOWN, EMPTY, NEUTRAL = range(3)  # a word nobody knows; a picture's share of 
 class Weights:
     """Lengths of the parts of a code."""
 
-    thing: float = 0.67
-    bound: float = 0.69
+    thing: float = 0.62
+    bound: float = 0.74
     colour: float = 0.28
-    background: float = 0.55
-    empty: float = 0.35
+    background: float = 0.6
+    empty: float = 1.0
 
 
 @dataclass(frozen=True)
