@@ -22,7 +22,7 @@ from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, Intent, SearchFilter, SearchRequest
 from heimdex.domain.results import Candidate, SceneDetails
 from heimdex.evaluation.metrics import Ranks, rank_of
-from heimdex.ports import Calibration, EmbeddingModel, Image, Matrix, Retrieved, Vector, WordQuery
+from heimdex.ports import Calibration, EmbeddingModel, Image, Matrix, Retrieved, SceneFrames, Vector, WordQuery
 from heimdex.search.deadline import Deadline
 from heimdex.search.embed_queries import QueryEmbeddings
 from heimdex.search.plan import SearchConfig, make_plan
@@ -80,6 +80,12 @@ class SimulatedIndex:
             for scene in scene_ids
             if row[scene.int - 1] == row[scene.int - 1]
         }
+
+    async def frames(self, model: EmbeddingModel, scene_ids: Sequence[SceneId], *, timeout_s: float) -> SceneFrames:
+        frames = self.library.frames
+        numbers = np.array([scene.int - 1 for scene in scene_ids])
+        owner = np.repeat(np.arange(len(numbers)), frames.shape[1])
+        return SceneFrames(tuple(scene_ids), owner, frames[numbers].reshape(-1, frames.shape[2]))
 
     async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]:
         return {}

@@ -184,6 +184,17 @@ class Retrieved:
     exhaustive: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class SceneFrames:
+    """The keyframe vectors of some scenes: row i belongs to ``scene_ids[owner[i]]``, rows of a scene together."""
+
+    scene_ids: tuple[SceneId, ...]
+    #: (rows,) 0, 0, 1, 2, 2, … without a gap
+    owner: NDArray[np.int64]
+    #: (rows, dim) unit rows, to half precision
+    vectors: Matrix
+
+
 class SceneIndex(Protocol):
     """The library as the search side sees it. Contract: tests/contract/test_scene_index.py."""
 
@@ -208,6 +219,10 @@ class SceneIndex(Protocol):
         self, model: EmbeddingModel, query: Vector, scene_ids: Sequence[SceneId], *, timeout_s: float
     ) -> Mapping[SceneId, Candidate]:
         """Score a pool in one round trip; a scene without a vector is absent from the result."""
+        ...
+
+    async def frames(self, model: EmbeddingModel, scene_ids: Sequence[SceneId], *, timeout_s: float) -> SceneFrames:
+        """Return all keyframe vectors of a pool in one round trip; a scene without one is absent."""
         ...
 
     async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]: ...

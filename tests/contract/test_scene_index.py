@@ -169,6 +169,29 @@ async def test_score_scenes_scores_the_pool_and_leaves_out_what_has_no_vector(li
     assert await library.scenes.score_scenes(VISUAL_MODEL, query, [], timeout_s=5) == {}
 
 
+async def test_frames_gives_every_keyframe_of_a_pool_and_leaves_out_what_has_no_vector(library: Library) -> None:
+    video = made_up_video(["", "", ""], visual=[unit_rows(2, DIM, seed=1), None, unit_rows(3, DIM, seed=2)])
+    await library.catalogue.publish(video)
+
+    found = await library.scenes.frames(VISUAL_MODEL, [*ids(video, 2, 1, 0), SceneId(uuid7())], timeout_s=5)
+
+    assert set(found.scene_ids) == set(ids(video, 0, 2))
+    assert found.vectors.dtype == np.float32
+    assert sorted(found.owner.tolist()) == found.owner.tolist()
+    for number, scene in enumerate(found.scene_ids):
+        expected = next(s.visual for s in video.scenes if s.scene_id == scene)
+        assert found.vectors[found.owner == number] == pytest.approx(np.asarray(expected), abs=1e-3)
+
+
+async def test_frames_of_nothing_are_none(library: Library) -> None:
+    video = await published(library, ["apple"])
+    unknown = dataclasses.replace(VISUAL_MODEL, model_id="never-used")
+
+    for model, scenes in ((VISUAL_MODEL, []), (VISUAL_MODEL, [SceneId(uuid7())]), (unknown, ids(video, 0))):
+        found = await library.scenes.frames(model, scenes, timeout_s=5)
+        assert (found.scene_ids, found.owner.shape, found.vectors.shape) == ((), (0,), (0, DIM))
+
+
 async def test_words_are_found_whatever_their_case_and_particles(library: Library) -> None:
     video = await published(library, ["The RED car", "빨간 자동차가 간다", "a blue house"])
 

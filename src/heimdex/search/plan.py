@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from heimdex.domain.query import Channel, Intent, Mode, Prior, SearchRequest
+from heimdex.ranking.pool_frames import Pooling
 
 TEXT_CHANNELS = (Channel.TRANSCRIPT, Channel.SUMMARY, Channel.LEXICAL)
 
@@ -37,6 +38,8 @@ class SearchConfig:
     rerank_min_score_range: float = 0.05
     #: which candidates CLIP reorders when the router chose rerank
     rerank_pool: Literal["union", "text"] = "union"
+    #: how the keyframes of a scene become its visual score
+    frame_pooling: Pooling = "max"
     fusion: Literal["min_max", "rrf"] = "min_max"
     rrf_k: float = 60.0
     #: candidates of each channel

@@ -16,6 +16,7 @@ from heimdex.ranking.normalize import finite
 from heimdex.search import log_lines
 from heimdex.search.deadline import Deadline, within
 from heimdex.search.embed_queries import Embedded, QueryEmbeddings
+from heimdex.search.frames import pooled
 from heimdex.search.losses import Loss, embedding_loss
 from heimdex.search.plan import SearchConfig
 
@@ -147,10 +148,23 @@ async def visual(question: Question) -> Retrieved:
     found = await question.clip_vector()
     assert question.embedder is not None  # noqa: S101
     retrieved = await _nearest(question, Channel.VISUAL, question.embedder.model, found.vector)
+    candidates = await _pooled(question, found.vector, retrieved.candidates)
     threshold = question.config.threshold_visual
-    if threshold is None:
-        return retrieved
-    return Retrieved([c for c in retrieved.candidates if c.raw >= threshold], retrieved.exhaustive)
+    if threshold is not None:
+        candidates = [c for c in candidates if c.raw >= threshold]
+    return Retrieved(candidates, retrieved.exhaustive)
+
+
+async def _pooled(question: Question, vector: Vector, candidates: Sequence[Candidate]) -> list[Candidate]:
+    assert question.embedder is not None  # noqa: S101
+    return await pooled(
+        question.index,
+        question.embedder.model,
+        vector,
+        candidates,
+        question.config.frame_pooling,
+        timeout_s=question.deadline.left_s(question.config.channel_timeout_s),
+    )
 
 
 async def meaning(question: Question, channel: Channel) -> Retrieved:
@@ -229,7 +243,7 @@ async def score_pool(question: Question, scenes: Sequence[SceneId]) -> Mapping[S
     try:
         return await within(
             seconds,
-            _score(question.index, question.embedder.model, found.vector, scenes, seconds),
+            _score(question, question.embedder.model, found.vector, scenes, seconds),
         )
     except Exception as error:
         detail = str(error) or type(error).__name__
@@ -237,9 +251,10 @@ async def score_pool(question: Question, scenes: Sequence[SceneId]) -> Mapping[S
 
 
 async def _score(
-    index: SceneIndex, model: EmbeddingModel, vector: Vector, scenes: Sequence[SceneId], seconds: float
+    question: Question, model: EmbeddingModel, vector: Vector, scenes: Sequence[SceneId], seconds: float
 ) -> Mapping[SceneId, Candidate]:
-    return await index.score_scenes(model, vector, scenes, timeout_s=seconds)
+    scored = await question.index.score_scenes(model, vector, scenes, timeout_s=seconds)
+    return {c.scene_id: c for c in await _pooled(question, vector, list(scored.values()))}
 
 
 def _since_ms(started: float) -> float:

@@ -11,7 +11,8 @@ from uuid import UUID
 import numpy as np
 
 from heimdex.domain.errors import DimensionMismatch
-from heimdex.ports import EmbeddingModel, Matrix, Vector
+from heimdex.domain.ids import SceneId
+from heimdex.ports import EmbeddingModel, Matrix, SceneFrames, Vector
 
 #: positions of a tsvector end here; a later term keeps counting as this one
 _LAST_POSITION = 16383
@@ -79,6 +80,18 @@ def check_vectors(rows: Matrix, model: EmbeddingModel) -> None:
     norms = np.linalg.norm(rows, axis=1)
     if not np.all(np.isfinite(norms)) or np.any(np.abs(norms - 1.0) > 1e-2):
         raise ValueError(f"{model.model_id} gave rows that are not unit vectors")
+
+
+def frames_of(rows: Sequence[tuple[SceneId, bytes]], dim: int) -> SceneFrames:
+    """Return the vectors of (scene, what halfvec_send gives), rows of a scene together.
+
+    The layout is that of pgvector: dimension and a spare field as int16, then big-endian half floats.
+    """
+    scenes = {scene: number for number, scene in enumerate(dict.fromkeys(scene for scene, _ in rows))}
+    layout = np.dtype([("dim", ">i2"), ("unused", ">i2"), ("v", ">f2", (dim,))])
+    block = np.frombuffer(b"".join(sent for _, sent in rows), layout)
+    owner = np.array([scenes[scene] for scene, _ in rows], np.int64)
+    return SceneFrames(tuple(scenes), owner, block["v"].astype(np.float32))
 
 
 def copy_block(scene_ids: Sequence[UUID], frame_nos: Sequence[int], rows: Matrix) -> bytes:

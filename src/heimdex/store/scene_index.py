@@ -10,12 +10,12 @@ from heimdex.domain.errors import DimensionMismatch
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, SearchFilter
 from heimdex.domain.results import Candidate, SceneDetails
-from heimdex.ports import EmbeddingModel, Retrieved, Vector, WordQuery
+from heimdex.ports import EmbeddingModel, Retrieved, SceneFrames, Vector, WordQuery
 from heimdex.store.database import Connection, Database
 from heimdex.store.details import read_details
 from heimdex.store.filters import admits
 from heimdex.store.queries import load_queries, on_relation
-from heimdex.store.rows import vector_text
+from heimdex.store.rows import frames_of, vector_text
 from heimdex.store.spaces import relation_of
 from heimdex.store.words import match_words
 
@@ -88,6 +88,21 @@ class PostgresSceneIndex:
             return {candidate.scene_id: candidate for candidate in found}
 
         return await self._database.run(work, timeout_s=timeout_s) if scene_ids else {}
+
+    async def frames(self, model: EmbeddingModel, scene_ids: Sequence[SceneId], *, timeout_s: float) -> SceneFrames:
+        relation = relation_of(Channel.VISUAL, model)
+        values = {"tenant": self._tenant, "relation": relation, "scene_ids": list(scene_ids)}
+
+        async def work(connection: Connection) -> SceneFrames:
+            size = await (await connection.execute(_SQL["space_size"], values)).fetchone()
+            if size is None or not size[0]:
+                return frames_of([], model.dim)
+            cursor = await connection.execute(on_relation(_SQL["frames_of_scenes"], relation), values, binary=True)
+            return frames_of(await cursor.fetchall(), model.dim)
+
+        if not scene_ids:
+            return frames_of([], model.dim)
+        return await self._database.run(work, timeout_s=timeout_s)
 
     async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]:
         if not scene_ids:

@@ -11,7 +11,7 @@ from heimdex.domain.errors import DimensionMismatch
 from heimdex.domain.ids import SceneId, VideoId
 from heimdex.domain.query import Channel, SearchFilter
 from heimdex.domain.results import Candidate, SceneDetails
-from heimdex.ports import EmbeddingModel, IndexedScene, IndexedVideo, Matrix, Retrieved, Vector, WordQuery
+from heimdex.ports import EmbeddingModel, IndexedScene, IndexedVideo, Matrix, Retrieved, SceneFrames, Vector, WordQuery
 from heimdex.ranking.bm25 import bm25, idf, phrase_frequency
 from heimdex.ranking.tokens import index_terms
 
@@ -70,6 +70,18 @@ class InMemorySceneIndex:
             if scene.scene_id in wanted
             and (candidate := _score(Channel.VISUAL, video, scene, model, query)) is not None
         }
+
+    async def frames(self, model: EmbeddingModel, scene_ids: Sequence[SceneId], *, timeout_s: float) -> SceneFrames:
+        wanted = set(scene_ids)
+        stored = {
+            scene.scene_id: rows
+            for video, scene in self._scenes(SearchFilter())
+            if scene.scene_id in wanted and (rows := _rows(Channel.VISUAL, video, scene, model)) is not None
+        }
+        if not stored:
+            return SceneFrames((), np.zeros(0, np.int64), np.zeros((0, model.dim), np.float32))
+        owner = np.repeat(np.arange(len(stored)), [len(rows) for rows in stored.values()])
+        return SceneFrames(tuple(stored), owner, np.concatenate(list(stored.values())))
 
     async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]:
         wanted = set(scene_ids)

@@ -16,7 +16,7 @@ from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, StoreUn
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, Mode, SearchFilter
 from heimdex.domain.results import Candidate, ChannelStatus, SceneDetails, SearchAnswer
-from heimdex.ports import EmbeddingModel, Retrieved, Vector, WordQuery
+from heimdex.ports import EmbeddingModel, Retrieved, SceneFrames, Vector, WordQuery
 from heimdex.search.plan import SearchConfig
 from heimdex.search.request import check
 from heimdex.testing.scene_index import InMemorySceneIndex
@@ -85,6 +85,10 @@ class FaultyIndex:
             first = min(scored)
             return {**scored, first: Candidate(first, float("nan"))}
         return scored
+
+    async def frames(self, model: EmbeddingModel, scene_ids: Sequence[SceneId], *, timeout_s: float) -> SceneFrames:
+        await self._meet("frames")
+        return await self.inner.frames(model, scene_ids, timeout_s=timeout_s)
 
     async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]:
         return await self.inner.details(scene_ids)

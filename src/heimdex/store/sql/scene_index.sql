@@ -45,6 +45,12 @@ SELECT b.scene_id, b.score, k.time_s
 FROM batch_score_scenes(%(relation)s, %(query)s::vector, %(scene_ids)s, %(tenant)s) b
 LEFT JOIN keyframe k ON k.tenant_id = %(tenant)s AND k.scene_id = b.scene_id AND k.frame_no = b.frame_no;
 
+-- name: frames_of_scenes
+-- halfvec_send is the binary form, whatever format the driver asks for.
+SELECT scene_id, halfvec_send(v) FROM {relation}
+WHERE tenant_id = %(tenant)s AND scene_id = ANY (%(scene_ids)s)
+ORDER BY scene_id, frame_no;
+
 -- name: word_statistics
 -- Of the whole library, so that a filter does not change what a rare word is; one row, one df a phrase.
 SELECT coalesce(sum(scenes_with_words), 0), coalesce(sum(terms), 0),
