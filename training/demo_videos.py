@@ -86,9 +86,14 @@ class Studio:
                 if colour is not None:
                     index = self.words.colour(colour)
                     return repaint(drawn, index, self.words.colours[index].rgb, rng), colour
-                own = dominant_colour(drawn)
+                own = -1 if self.is_person(concept) else dominant_colour(drawn)
                 return drawn, (self.words.colours[own].name if own >= 0 else None)
         raise LookupError(f"{self.icons.style.name} does not draw {concept}")
+
+    def is_person(self, concept: str) -> bool:
+        """People are not named by a colour."""
+        people = next(c for c in self.words.categories if c.name == "person")
+        return self.words.concept(concept) in people.members
 
     def stage(self, shot: Shot, rng: np.random.Generator) -> tuple[Pixels, list[dict[str, str | None]]]:
         """The whole scene, larger than a frame, and the truth about its things."""
