@@ -1,11 +1,14 @@
 """Does the product's ranking beat the published one, and simple fusion, in libraries of many kinds?
 
-    .venv/bin/python -m benchmarks.quality [--worlds 20] [--queries 250] [--set name=value ...]
+    .venv/bin/python -m benchmarks.quality [--worlds 20] [--queries 250] [--set NAME=VALUE …] [--versus NAME=VALUE …]
 
 Simulates libraries (`benchmarks.simulator`), asks each the same queries through the product's own
 search code (`benchmarks.pipeline`) and through its rivals (`benchmarks.rivals`), and compares the
 reciprocal ranks in pairs, with bootstrap intervals clustered by video. Rivals are tuned on dev
 seeds of the very world, the product is not tuned at all; every figure is of test seeds.
+
+With ``--versus`` the product is also compared with itself under other settings, which is how the
+defaults were chosen: ``--versus frame_pooling=softmax``.
 
 First the simulator itself is tested: gates bound how hard it is. It exits with 1 when a gate does
 not hold, because then no figure below it means anything; bars that are missed are printed as such.
@@ -94,8 +97,10 @@ class Outcome:
     by_kind: tuple[float, ...]
 
 
-def compare(name: str, world: World, config: SearchConfig, cut_offs: CutOffs) -> Outcome:
-    """Run all systems on the test libraries of one world."""
+def compare(
+    name: str, world: World, config: SearchConfig, cut_offs: CutOffs, versus: SearchConfig | None = None
+) -> Outcome:
+    """Run all systems, and the product under other settings, on the test libraries of one world."""
     dev = draw(world, DEV_SEEDS[0])
     equal, single = tune_equal_weights(dev), tune_single(dev)
     ranks: dict[str, list[Ranks]] = {}
@@ -109,6 +114,8 @@ def compare(name: str, world: World, config: SearchConfig, cut_offs: CutOffs) ->
             "equal weights": equal_weights(library, equal),
             "one channel": equal_weights(library, single),
         }
+        if versus is not None:
+            of_system["versus"] = ranks_by_product(library, cut_offs, versus, seed)
         for system, found in of_system.items():
             ranks.setdefault(system, []).append(found)
         clusters += [f"{seed} {video}" for video in library.video[library.right]]
@@ -145,8 +152,10 @@ def _most(worlds: np.ndarray, share: float) -> bool:
     return bool(worlds.mean() >= share)
 
 
-def _settings(pairs: Sequence[str]) -> SearchConfig:
-    config = SearchConfig(clip_timeout_s=600.0, channel_timeout_s=600.0, deadline_s=600.0)
+_PATIENT = SearchConfig(clip_timeout_s=600.0, channel_timeout_s=600.0, deadline_s=600.0)
+
+
+def _settings(pairs: Sequence[str], config: SearchConfig) -> SearchConfig:
     for name, _, value in (pair.partition("=") for pair in pairs):
         kind = type(getattr(config, name))
         config = replace(config, **{name: kind(value)})
@@ -158,6 +167,7 @@ def main() -> int:
     parser.add_argument("--worlds", type=int, default=len(WORLDS))
     parser.add_argument("--queries", type=int, default=250, help="in each of two test libraries of a world")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of SearchConfig to try")
+    parser.add_argument("--versus", nargs="*", metavar="NAME=VALUE", help="compare with these settings")
     args = parser.parse_args()
     started = time.perf_counter()
     print("Is the simulator neither too easy nor too hard?")
@@ -165,15 +175,18 @@ def main() -> int:
     for what, value, least, most in checked:
         print(f"  {what:58} {value:6.2f}  {least} to {most}: {'holds' if least <= value <= most else 'DOES NOT HOLD'}")
     cut_offs = calibrate(draw(replace(REFERENCE, queries=1000), CALIBRATION_SEED))
-    config = _settings(args.set)
+    config = _settings(args.set, _PATIENT)
+    versus = None if args.versus is None else _settings(args.versus, config)
     print(f"\nMRR and advantage of the product, 95 % intervals by video, {2 * args.queries} queries a world")
-    print(f"{'':18} {'product (seen said both)':26} {'over the guide':26} {'over equal weights':26} over one channel")
+    heads = ("product (seen said both)", "over the guide", "over equal weights", "over one channel", "over --versus")
+    print(f"{'':18} " + " ".join(f"{head:31}" for head in heads[: 4 + (versus is not None)]))
     outcomes = []
     for name, world in list(WORLDS.items())[: args.worlds]:
-        o = compare(name, replace(world, queries=args.queries), config, cut_offs)
+        o = compare(name, replace(world, queries=args.queries), config, cut_offs, versus)
         outcomes.append(o)
         kinds = " ".join(f"{value:.2f}" for value in o.by_kind)
-        rivals = (f"{o.mrr[r]:.3f} {o.over[r]}" for r in ("guide", "equal weights", "one channel"))
+        shown = [rival for rival in o.over if rival != "guide, pool of 500"]
+        rivals = (f"{o.mrr[rival]:.3f} {o.over[rival]}" for rival in shown)
         print(f"{name:18} {o.mrr['product']:.3f} ({kinds})   " + "   ".join(rivals), flush=True)
     print(f"\nMean MRR: {', '.join(f'{s} {np.mean([o.mrr[s] for o in outcomes]):.3f}' for s in outcomes[0].mrr)}")
     for what, holds, figures in bars(outcomes):
