@@ -8,6 +8,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from heimdex import __version__
 from heimdex.cli import config, db, demo, doctor, embed_service, index, keygen, models, route, search, serve, status
@@ -61,16 +62,29 @@ app.add_typer(db.app, name="db")
 app.add_typer(models.app, name="models")
 
 
+def _usage(error: TyperException) -> None:
+    """Say in one line what is wrong with the words of the command, and where to read how it is meant."""
+    text = error.format_message()
+    context = getattr(error, "ctx", None)
+    if text:  # empty when the help itself was the answer
+        remark(f"{text.rstrip('.')}. See `{context.command_path if context else 'heimdex'} --help`.")
+
+
 def main() -> None:
     """Run the command line; never shows a traceback unless the log level is DEBUG."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except HeimdexError as error:
         remark(str(error))
         sys.exit(error.exit_code)
+    except TyperException as error:
+        _usage(error)
+        sys.exit(ExitCode.USAGE)
+    except typer.Abort:
+        sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:
         if os.environ.get("HEIMDEX_LOG__LEVEL") == "DEBUG":
             raise

@@ -23,7 +23,7 @@ def route(
     heimdex route red car driving
     heimdex route --stdin --json < queries.txt
     """
-    if stdin == bool(query):
+    if stdin == bool(" ".join(query or []).strip()):
         raise BadRequest("Give a query, or --stdin.", remedy='For example: heimdex route "red car driving".')
     for text in _lines() if stdin else [" ".join(query or [])]:
         found = decision(text)

@@ -33,11 +33,12 @@ def test_version(run: Any) -> None:
     assert run("--version") == (0, f"heimdex {__version__}\n", "")
 
 
-@pytest.mark.parametrize(
-    "arguments", [["nothing"], ["search"], ["search", "a", "-n", "x"], ["serve", "--port", "70000"], ["index"]]
-)
-def test_usage_is_2(run: Any, arguments: list[str]) -> None:
-    assert run(*arguments).code == ExitCode.USAGE
+@pytest.mark.parametrize("command", [[], ["config"], ["models"]], ids=repr)
+def test_no_command_helps(run: Any, command: list[str]) -> None:
+    ran = run(*command)
+
+    assert ran.code == ExitCode.USAGE
+    assert "Usage:" in ran.out + ran.err
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,17 @@ def test_usage_is_2(run: Any, arguments: list[str]) -> None:
         ["search", "a", "-n", "10000"],
         ["search", "a", "--mode", "magic"],
         ["search", "\udcff"],
+        ["nothing"],
+        ["--nothing"],
+        ["search"],
+        ["search", "a", "-n", "ten"],
+        ["search", "a", "-n", "1e400"],
+        ["search", "-n"],
+        ["serve", "--port", "70000"],
+        ["index"],
+        ["models", "add", "/nope"],
         ["route"],
+        ["route", ""],
         ["route", "a", "--stdin"],
         ["serve", "--host", "0.0.0.0"],  # noqa: S104
         ["serve", "--host", "example.org"],
