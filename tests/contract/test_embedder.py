@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,12 @@ async def test_many_texts_come_back_in_order(embedder: Embedder) -> None:
 
     again = await embedder.embed_texts([texts[i] for i in (0, 33, 69)], timeout_s=TIMEOUT_S)
     np.testing.assert_allclose(rows[[0, 33, 69]], again, atol=1e-5)
+
+
+async def test_a_burst_of_queries_loses_none(embedder: Embedder) -> None:
+    burst = await asyncio.gather(*(embedder.embed_texts([f"car {n}"], timeout_s=30) for n in range(32)))
+
+    assert {rows.shape for rows in burst} == {(1, embedder.model.dim)}
 
 
 async def test_nothing_in_nothing_out(embedder: Embedder) -> None:

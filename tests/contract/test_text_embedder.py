@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,12 @@ async def test_a_passage_has_the_same_row_alone_and_in_any_company(embedder: Tex
     for index in (0, 17, 39):
         alone = await embedder.embed_passages([texts[index]], timeout_s=TIMEOUT_S)
         np.testing.assert_allclose(rows[index], alone[0], atol=1e-5)
+
+
+async def test_a_burst_of_queries_loses_none(embedder: TextEmbedder) -> None:
+    burst = await asyncio.gather(*(embedder.embed_queries([f"car {n}"], timeout_s=30) for n in range(32)))
+
+    assert {rows.shape for rows in burst} == {(1, embedder.model.dim)}
 
 
 async def test_nothing_in_nothing_out(embedder: TextEmbedder) -> None:

@@ -13,6 +13,9 @@ from heimdex.domain.errors import EmbedderUnavailable
 
 T = TypeVar("T")
 
+#: query embeddings that may wait: as many as the server takes searches at once, so that none of a burst loses a channel
+QUERIES_AT_ONCE = 32
+
 
 class Bulkhead:
     """One worker thread and a short queue before it; usable from several event loops.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from heimdex.domain.errors import EmbedderUnavailable, ModelInvalid
-from heimdex.embedding.bulkhead import Bulkhead
+from heimdex.embedding.bulkhead import QUERIES_AT_ONCE, Bulkhead
 from heimdex.embedding.folder import BRING_AGAIN, TEXTUAL_GRAPH, VISUAL_GRAPH, read_clip_folder
 from heimdex.embedding.pictures import as_picture
 from heimdex.embedding.preprocess import preprocess
@@ -41,7 +41,7 @@ class LocalEmbedder:
         self._visual = tower(folder / VISUAL_GRAPH, threads)
         self._textual = tower(folder / TEXTUAL_GRAPH, threads)
         self._visual_worker = Bulkhead("image")
-        self._textual_worker = Bulkhead("text")
+        self._textual_worker = Bulkhead("text", capacity=QUERIES_AT_ONCE)
         self._tokeniser: ClipTokeniser | None = None
         self._opening = threading.Lock()
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heimdex.domain.errors import EmbedderUnavailable, ModelInvalid
-from heimdex.embedding.bulkhead import Bulkhead
+from heimdex.embedding.bulkhead import QUERIES_AT_ONCE, Bulkhead
 from heimdex.embedding.checksum import files_revision
 from heimdex.embedding.folder import BRING_AGAIN, read_calibration, read_json, require_files
 from heimdex.embedding.registry import find_known
@@ -84,7 +84,7 @@ class LocalTextEmbedder:
         self._folder = read_text_folder(folder)
         self._graph: Tower = tower(self._folder.graph, threads)
         # a query must not wait behind the passages of a film
-        self._queries, self._passages = Bulkhead("query"), Bulkhead("passage")
+        self._queries, self._passages = Bulkhead("query", capacity=QUERIES_AT_ONCE), Bulkhead("passage")
         self._tokenizer: Any = None
         self._opening = threading.Lock()
 

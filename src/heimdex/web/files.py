@@ -70,7 +70,7 @@ async def file_response(
     }
     if name:
         headers["Content-Disposition"] = f"inline; filename*=utf-8''{quote(name, errors='replace')}"
-    if etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
+    if _is_known(etag, request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
     wanted = request.headers.get("range")
     if request.headers.get("if-range", etag) != etag:
@@ -88,6 +88,11 @@ async def file_response(
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media_type)
     return StreamingResponse(_read(path, start, end - start), status, headers, media_type)
+
+
+def _is_known(etag: str, header: str) -> bool:
+    """Compare weakly, as RFC 9110 section 13.1.2 says: a proxy that compresses marks our tag as weak."""
+    return header.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in header.split(",")]
 
 
 async def _facts(path: Path) -> os.stat_result:

@@ -17,6 +17,10 @@ from heimdex.web.headers import SECURITY_HEADERS
 
 log = structlog.get_logger()
 
+_EXAMPLE = 'Send {"query": "red car"}, in UTF-8.'
+#: of a field's name that an answer repeats
+_NAME_CHARACTERS = 80
+
 
 class Problem(BaseModel):
     """The body of every answer that is not a success."""
@@ -75,19 +79,34 @@ async def _known(_request: Request, error: Exception) -> ProblemResponse:
     return problem(error.http_status, error.code, error.message, remedy=error.remedy)
 
 
-async def _invalid(_request: Request, error: Exception) -> ProblemResponse:
+async def _invalid(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return problem(400, BadRequest.code, "The body is not valid JSON.", remedy='Send {"query": "red car"}.')
+        return problem(400, BadRequest.code, "The body is not valid JSON.", remedy=_EXAMPLE)
+    if first["loc"] == ("body",) and not _says_json(request):
+        detail = "The body is not declared as JSON."
+        return problem(415, "unsupported_media_type", detail, remedy="Send Content-Type: application/json.")
     place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")] or [str(first["loc"][-1])]
-    return problem(422, BadRequest.code, f"{'.'.join(place)}: {first['msg']}.", remedy="See /openapi.json.")
+    where = _short(".".join(place))
+    return problem(422, BadRequest.code, f"{where}: {first['msg']}.", remedy="See /openapi.json.")
+
+
+def _says_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_CHARACTERS else name[:_NAME_CHARACTERS] + "…"
 
 
 async def _http(_request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == HTTPStatus.NOT_FOUND:
         return problem(404, NotFound.code, "There is nothing at this address.", remedy="See /openapi.json.")
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # nested too deep, not UTF-8, a number of thousands of digits
+        return problem(400, BadRequest.code, "The body cannot be read as JSON.", remedy=_EXAMPLE)
     name = HTTPStatus(error.status_code).name.lower()
     return problem(error.status_code, name, f"{error.detail}.", headers=error.headers)
 

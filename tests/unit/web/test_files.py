@@ -85,7 +85,8 @@ async def test_an_impossible_range_is_416_with_the_size(client: httpx.AsyncClien
 async def test_a_copy_that_is_still_good_is_not_sent_again(client: httpx.AsyncClient) -> None:
     etag = (await client.head(STREAM)).headers["etag"]
 
-    assert (await client.get(STREAM, headers={"If-None-Match": etag})).status_code == 304
+    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        assert (await client.get(STREAM, headers={"If-None-Match": known})).status_code == 304
     assert (await client.get(STREAM, headers={"If-None-Match": '"other"'})).status_code == 200
 
 

@@ -59,6 +59,8 @@ async def test_a_result_has_the_names_of_the_contract(client: httpx.AsyncClient)
         ],
         "snippet": "the red car",
         "merged": [],
+        "then": [],
+        "penalty": 0.0,
     }  # fmt: skip
 
 
@@ -134,6 +136,9 @@ async def test_what_cannot_mean_anything_is_a_problem(client: httpx.AsyncClient,
         b'{"query": NaN}',
         b"\xff\xfe",
         b'{"query": "a", "weights": {"visual": NaN}}',
+        b'{"query": "caf\xe9"}',
+        b'{"query": "a", "limit": ' + b"9" * 5000 + b"}",
+        b'{"query": "a", "' + b"x" * 5000 + b'": 1}',
     ],
 )
 async def test_what_is_not_json_is_a_problem(client: httpx.AsyncClient, content: bytes) -> None:
@@ -141,6 +146,18 @@ async def test_what_is_not_json_is_a_problem(client: httpx.AsyncClient, content:
 
     assert answer.status_code in (400, 422)
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["remedy"]
+    assert len(answer.content) < 1000
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
+async def test_a_body_that_is_declared_as_something_else_is_told_what_to_say(
+    client: httpx.AsyncClient, kind: str
+) -> None:
+    answer = await client.post("/search", content=b'{"query": "red car"}', headers={"Content-Type": kind})
+
+    assert answer.status_code == 415
+    assert "application/json" in answer.json()["remedy"]
 
 
 async def test_a_query_of_100_000_characters_is_a_problem(client: httpx.AsyncClient) -> None:
