@@ -173,6 +173,8 @@ class WordQuery:
     phrases: tuple[tuple[str, ...], ...]
     #: each of these must occur
     required: tuple[tuple[str, ...], ...] = ()
+    #: none of these may occur
+    excluded: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,3 +278,18 @@ async def test_replaced_scenes_are_not_found_any_more(library: Library) -> None:
     assert await library.words("apple") == []
     assert await library.visual(axis(DIM, 0)) == ids(second, 0)
     assert await library.scenes.covered(Channel.VISUAL, VISUAL_MODEL) == 1
+
+
+async def test_scenes_that_say_what_is_excluded_are_not_found(library: Library) -> None:
+    video = made_up_video(["goodbye my friend", "goodbye my dear friend", "my friend's goodbye", "hello"])
+    await library.catalogue.publish(video)
+
+    async def found(query: WordQuery) -> set[SceneId]:
+        answer = await library.scenes.match_words(query, limit=10, within=EVERYTHING, timeout_s=5)
+        return {candidate.scene_id for candidate in answer.candidates}
+
+    goodbye = query_terms("goodbye").phrases
+    assert await found(WordQuery(goodbye, excluded=(("my", "friend"),))) == set(ids(video, 1))
+    assert await found(WordQuery(goodbye, excluded=(("dear",), ("s",)))) == set(ids(video, 0))
+    assert await found(WordQuery((), (("goodbye",),), (("dear",),))) == set(ids(video, 0, 2))
+    assert await found(WordQuery(goodbye, excluded=(("a'b",), ("& !",)))) == set(ids(video, 0, 1, 2))

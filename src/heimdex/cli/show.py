@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from heimdex.cli.output import console, plain
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
 _STYLE = {"strong": "bold green", "medium": "yellow", "weak": "dim", "none": "dim"}
@@ -26,19 +27,27 @@ def show_answer(answer: Mapping[str, Any], *, places: Mapping[str, str], explain
     if not results:
         out.print(f"No good match for “{plain(answer['query'])}”.", markup=False)
     for result in results:
-        out.print(_line(result))
-        if result["snippet"]:
-            out.print(f"       “{_short(plain(result['snippet']))}”", style="italic", markup=False)
-        if place := places.get(result["scene_id"]):
-            out.print(f"       {plain(place)}", style="dim", markup=False)
-        if explain:
-            for match in result["matched"]:
-                out.print(f"       {_receipt(match)}", style="dim", markup=False)
+        _show_result(out, result, places.get(result["scene_id"], ""), explain=explain)
     mode = answer["mode"]
     out.print(f"{mode['used']}: {plain(mode['reason'])} · {answer['took_ms']:.0f} ms", style="dim", markup=False)
     if explain:
         for name, value in answer["explanation"].items():
             out.print(f"  {name}: {value}", style="dim", markup=False)
+
+
+def _show_result(out: Console, result: Mapping[str, Any], place: str, *, explain: bool) -> None:
+    out.print(_line(result))
+    for step in result.get("then", ()):
+        out.print(f"       then {clock(step['start_s'])} – {clock(step['end_s'])}", style="cyan", markup=False)
+    if result["snippet"]:
+        out.print(f"       “{_short(plain(result['snippet']))}”", style="italic", markup=False)
+    if place:
+        out.print(f"       {plain(place)}", style="dim", markup=False)
+    if explain:
+        for match in result["matched"]:
+            out.print(f"       {receipt_line(match)}", style="dim", markup=False)
+        if result.get("penalty"):
+            out.print(f"       time between: - {result['penalty']:.4f}", style="dim", markup=False)
 
 
 def clock(seconds: float) -> str:
@@ -69,7 +78,8 @@ def why(result: Mapping[str, Any]) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def _receipt(match: Mapping[str, Any]) -> str:
+def receipt_line(match: Mapping[str, Any]) -> str:
+    """Return one line of a receipt: what a channel gave, and what that came to."""
     place = "rescored" if match["rank"] is None else f"rank {match['rank']}"
     part = match["normalised"] * match["weight"]
     return (

@@ -75,6 +75,14 @@ class SceneDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """A scene that follows a hit's own, as the query asked."""
+
+    scene: SceneDetails
+    moment_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A returned scene with its evidence."""
 
@@ -88,6 +96,10 @@ class Hit:
     snippet: str
     #: neighbouring scenes with the same evidence, shown as this one
     merged: tuple[SceneId, ...] = ()
+    #: what was to follow, in order; its evidence is part of ``matched``
+    then: tuple[Followed, ...] = ()
+    #: taken from the sum of the receipt: what the time between those scenes costs
+    penalty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ def strongest(labels: Iterable[Label]) -> Label:
     return max(labels, key=_ORDER.index, default=Label.NONE)
 
 
+def weakest(labels: Iterable[Label]) -> Label:
+    """Return the worst of several labels, where every one of them must hold. ``none`` without any."""
+    return min(labels, key=_ORDER.index, default=Label.NONE)
+
+
 def label_cosine(cosine: float, cut_offs: CutOffs) -> Label:
     """Return the label of a cosine; below ``weak`` it is ``none``, and so is what is no number."""
     if cosine >= cut_offs.strong:

@@ -111,9 +111,9 @@ def matches(
     return tuple(sorted(lines, key=lambda line: (-line.normalised * line.weight, line.channel)))
 
 
-def recompute(matched: Sequence[Match]) -> float:
+def recompute(matched: Sequence[Match], penalty: float = 0.0) -> float:
     """Return the score that a receipt adds up to."""
-    return sum(match.normalised * match.weight for match in matched)
+    return sum(match.normalised * match.weight for match in matched) - penalty
 
 
 def moment_of(details: SceneDetails, matched: Sequence[Match], heard: Heard) -> float:

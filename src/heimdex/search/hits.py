@@ -26,13 +26,16 @@ async def make_hits(
     evidence: Evidence,
     *,
     needed: int | None,
+    less: bool = True,
 ) -> list[Hit]:
-    """Return the scenes of the ranking that are matches, best first, less of the same; their ranks are not final.
+    """Return the scenes of the ranking that are matches, best first; their ranks are not final.
 
     Args:
         needed: stop when there are this many; None gives all.
+        less: less of the same, as the request asks; False keeps every scene.
     """
-    order = _possible(request, ranked.order, evidence)
+    lost = Channel.LEXICAL not in answered or answered[Channel.LEXICAL].loss is not None
+    order = _possible(request, ranked.order, evidence, words_lost=lost)
     ranks = {
         channel: {c.scene_id: rank for rank, c in enumerate(answer.candidates, start=1)}
         for channel, answer in answered.items()
@@ -53,16 +56,17 @@ async def make_hits(
             receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), heard)
             moment_s = moment_of(details[scene], receipt, heard)
             found.append(Hit(len(found) + 1, details[scene], score, label, moment_s, receipt, heard.text))
-        kept = less_of_the_same(found, request)
+        kept = less_of_the_same(found, request) if less else found
         if needed is not None and len(kept) >= needed:
             break
     return kept
 
 
-def _possible(request: SearchRequest, order: Ranking, evidence: Evidence) -> Ranking:
+def _possible(request: SearchRequest, order: Ranking, evidence: Evidence, *, words_lost: bool) -> Ranking:
     """Return the scenes that can be hits; decided without reading their transcripts."""
     if not request.include_weak:
         order = [(scene, score) for scene, score in order if evidence.may_count(scene)]
-    if evidence.spoken.required and (speaking := evidence.found.get(Channel.LEXICAL)):
+    if evidence.spoken.required and not words_lost:  # a quoted phrase must have been said
+        speaking = evidence.found.get(Channel.LEXICAL, {})
         order = [(scene, score) for scene, score in order if scene in speaking]
     return order

@@ -78,5 +78,6 @@ def _when(hit: Hit) -> tuple[datetime, str, float, str]:
 
 
 def _placed(hit: Hit) -> Placed:
-    evidence = {match.channel: match.raw for match in hit.matched}
+    # the scenes of a sequence are told apart by what follows them too
+    evidence = {} if hit.then else {match.channel: match.raw for match in hit.matched}
     return Placed(hit.scene.scene_id, hit.scene.video_id, hit.scene.span, evidence)

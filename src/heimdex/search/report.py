@@ -67,11 +67,18 @@ def explain(
     explanation["hits"] = {
         str(hit.scene.scene_id): {
             "labels": {c.value: label.value for c, label in evidence.labels(hit.scene.scene_id, hit.scene).items()},
+            **_taken(question, hit),
             **(_blend_of(ranked.reranked.blended.get(hit.scene.scene_id)) if ranked.reranked else {}),
         }
         for hit in hits
     }
     return explanation
+
+
+def _taken(question: Question, hit: Hit) -> dict[str, object]:
+    """Return what the unwanted took from a scene's cosine; the raw figure of its receipt is what was left."""
+    taken = question.taken.get(hit.scene.scene_id)
+    return {"without": dict(taken)} if taken else {}
 
 
 def _blend_of(blended: Blended | None) -> dict[str, object]:

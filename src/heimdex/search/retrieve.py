@@ -19,6 +19,7 @@ from heimdex.search.embed_queries import Embedded, QueryEmbeddings
 from heimdex.search.frames import pooled
 from heimdex.search.losses import Loss, embedding_loss
 from heimdex.search.plan import SearchConfig
+from heimdex.search.unwanted import lessen
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,9 @@ class Question:
     text_cache: QueryEmbeddings
     #: notes for the answer: such as that an expired vector was used
     remarks: list[str] = field(default_factory=list)
+    #: what the pictures should not show, and what that took from each scene's cosine
+    unwanted: tuple[str, ...] = ()
+    taken: dict[SceneId, dict[str, float]] = field(default_factory=dict)
     _clip: asyncio.Task[Embedded] | None = None
 
     async def clip_vector(self) -> Embedded:
@@ -67,12 +71,17 @@ class Question:
     def start_clip(self) -> asyncio.Task[Embedded]:
         """Begin to embed the query for CLIP, so that it runs while the other channels retrieve."""
         if self._clip is None:
-            self._clip = asyncio.ensure_future(self._embed_clip())
+            self._clip = asyncio.ensure_future(self.embed_clip(self.text))
             # a failure that nobody waits for any more stays quiet; it is logged where it happens
             self._clip.add_done_callback(lambda task: task.cancelled() or task.exception())
         return self._clip
 
-    async def _embed_clip(self) -> Embedded:
+    async def embed_clip(self, text: str) -> Embedded:
+        """Return the CLIP vector of any text, from the cache where it is there.
+
+        Raises:
+            Loss: no valid vector in time.
+        """
         embedder = self.embedder
         assert embedder is not None  # noqa: S101  the plan skips CLIP without one
         seconds = self.deadline.left_s(self.config.clip_timeout_s)
@@ -82,7 +91,7 @@ class Question:
 
         try:
             model = await self._clip_model(ask)
-            found = await self._embed("clip", self.text, model, self.visual_cache, ask, self.deadline.left_s(seconds))
+            found = await self._embed("clip", text, model, self.visual_cache, ask, self.deadline.left_s(seconds))
         except Loss as loss:
             log_lines.clip_failed(loss)
             raise
@@ -148,7 +157,7 @@ async def visual(question: Question) -> Retrieved:
     found = await question.clip_vector()
     assert question.embedder is not None  # noqa: S101
     retrieved = await _nearest(question, Channel.VISUAL, question.embedder.model, found.vector)
-    candidates = await _pooled(question, found.vector, retrieved.candidates)
+    candidates = await lessen(question, await _pooled(question, found.vector, retrieved.candidates))
     threshold = question.config.threshold_visual
     if threshold is not None:
         candidates = [c for c in candidates if c.raw >= threshold]
@@ -241,13 +250,14 @@ async def score_pool(question: Question, scenes: Sequence[SceneId]) -> Mapping[S
     assert question.embedder is not None  # noqa: S101
     seconds = question.deadline.left_s(question.config.channel_timeout_s)
     try:
-        return await within(
+        scored = await within(
             seconds,
             _score(question, question.embedder.model, found.vector, scenes, seconds),
         )
     except Exception as error:
         detail = str(error) or type(error).__name__
         raise Loss("rerank_error", detail, timed_out=isinstance(error, TimeoutError)) from error
+    return {candidate.scene_id: candidate for candidate in await lessen(question, list(scored.values()))}
 
 
 async def _score(

@@ -56,7 +56,7 @@ async def match_words(
     cursor = await connection.execute(
         sql.SQL(_SQL["matching_scenes"]).format(worth=worth, admitted=admitted),
         {
-            **bound, **filtering, "tenant": tenant, "any": _condition(phrases, required),
+            **bound, **filtering, "tenant": tenant, "any": _condition(phrases, required, query.excluded),
             "terms": list({term for phrase in phrases for term in phrase}), "pool": pool,
         },
     )  # fmt: skip
@@ -67,10 +67,14 @@ async def match_words(
     return Retrieved(scored[:limit], exhaustive=len(rows) < pool)
 
 
-def _condition(phrases: Sequence[tuple[str, ...]], required: Sequence[tuple[str, ...]]) -> str:
-    """Return the tsquery of scenes to look at: every required phrase, or any phrase when none is required."""
+def _condition(
+    phrases: Sequence[tuple[str, ...]], required: Sequence[tuple[str, ...]], excluded: Sequence[tuple[str, ...]]
+) -> str:
+    """Return the tsquery of scenes to look at: every required phrase, or any phrase when none is, and none excluded."""
     chosen, operator = (required, " & ") if required else (phrases, " | ")
-    return operator.join(f"({tsquery_text(phrase)})" for phrase in chosen)
+    wanted = operator.join(f"({tsquery_text(phrase)})" for phrase in chosen)
+    unwanted = "".join(f" & !({tsquery_text(phrase)})" for phrase in excluded[:_PHRASES] if phrase)
+    return f"({wanted}){unwanted}"
 
 
 def _score(row: tuple[Any, ...], phrases: Sequence[tuple[str, ...]], weights: Sequence[float], average: float) -> float:

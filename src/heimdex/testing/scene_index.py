@@ -55,7 +55,10 @@ class InMemorySceneIndex:
         found = [
             Candidate(scene_id, bm25([count[phrase] for phrase in phrases], weights, lengths[scene_id], average))
             for scene_id, count in counts.items()
-            if scene_id in admitted and any(count.values()) and all(count[phrase] for phrase in query.required)
+            if scene_id in admitted
+            and any(count.values())
+            and all(count[phrase] for phrase in query.required)
+            and not any(phrase_frequency(phrase, positions[scene_id]) for phrase in query.excluded)
         ]
         return Retrieved(_best_first(found)[:limit])
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from heimdex.domain.media import LibraryStatus, UnreadableFile
 from heimdex.domain.query import Channel
-from heimdex.domain.results import ChannelReport, Hit, Match, SearchAnswer
+from heimdex.domain.results import ChannelReport, Followed, Hit, Match, SearchAnswer
 from heimdex.ports import StreamableVideo
 
 
@@ -39,7 +39,9 @@ class SearchBody(BaseModel):
         extra="forbid", allow_inf_nan=False, json_schema_extra={"examples": [{"query": "red car driving", "limit": 10}]}
     )
 
-    query: str = Field(description="What is seen or said, in English or Korean.")
+    query: str = Field(
+        description="What is seen or said, in English or Korean, or in the query language (`docs/query-language.md`)."
+    )
     limit: int = Field(10, description="Most results, 1 to 100.")
     mode: str = Field("auto", description="`auto`, `recall`, `rerank` or `skip`.")
     weights: dict[str, float] | None = Field(None, description="Channel to weight, instead of the settings'.")
@@ -77,6 +79,29 @@ class MatchOut(BaseModel):
         )
 
 
+class FollowedOut(BaseModel):
+    """A scene that follows a result, as the query asked."""
+
+    scene_id: UUID
+    start_s: float
+    end_s: float
+    moment_s: float
+    start_tc: str
+    thumbnail_url: str
+
+    @classmethod
+    def of(cls, followed: Followed) -> Self:
+        scene = followed.scene
+        return cls(
+            scene_id=scene.scene_id,
+            start_s=scene.span.start_s,
+            end_s=scene.span.end_s,
+            moment_s=followed.moment_s,
+            start_tc=timecode(scene.span.start_s),
+            thumbnail_url=f"/v1/scenes/{scene.scene_id}/thumbnail",
+        )
+
+
 class ResultOut(BaseModel):
     """A scene that was found. ``moment_s`` is where to start playing."""
 
@@ -97,6 +122,10 @@ class ResultOut(BaseModel):
     snippet: str
     #: neighbouring scenes that are the same shot, shown as this one
     merged: list[UUID]
+    #: what followed, for a query such as `A then B`
+    then: list[FollowedOut]
+    #: score = sum of normalised · weight over matched, less this
+    penalty: float
 
     @classmethod
     def of(cls, hit: Hit, query: str) -> Self:
@@ -119,6 +148,8 @@ class ResultOut(BaseModel):
             matched=[MatchOut.of(match) for match in hit.matched],
             snippet=hit.snippet,
             merged=list(hit.merged),
+            then=[FollowedOut.of(step) for step in hit.then],
+            penalty=hit.penalty,
         )
 
 
