@@ -354,16 +354,41 @@ def test_as_root_programs_out_of_reach_are_copied(
 
 
 @as_root
-def test_a_socket_folder_that_somebody_else_made_is_refused(data_dir: Path) -> None:
-    server = EmbeddedPostgres(data_dir, durable=False)
-    folder = server._default_socket_folder()
+def test_a_socket_folder_that_somebody_else_made_is_refused(server: EmbeddedPostgres) -> None:
+    folder = recorded_socket_folder(server.pgdata)
+    assert folder is not None
+    server.stop()
     folder.mkdir()
+    os.chown(folder, 12345, 12345)
     try:
-        os.chown(folder, 12345, 12345)
-        with pytest.raises(StoreUnavailable, match="somebody else"):
+        with pytest.raises(StoreUnavailable, match="not ours"):
             server.start()
     finally:
         folder.rmdir()
+
+
+def test_a_stopped_server_leaves_no_socket_folder(server: EmbeddedPostgres) -> None:
+    folder = recorded_socket_folder(server.pgdata)
+    assert folder is not None
+    assert folder.exists()
+    server.stop()
+
+    assert not folder.exists()
+
+
+@as_root
+def test_what_another_account_left_for_the_same_path_is_not_in_the_way(server: EmbeddedPostgres) -> None:
+    left = recorded_socket_folder(server.pgdata)
+    assert left is not None
+    server.stop()
+    left.mkdir()
+    os.chown(left, 12345, 12345)
+    for file in [server.pgdata, *server.pgdata.rglob("*")]:
+        os.chown(file, 65534, 65534)  # the cluster of an ordinary user
+    try:
+        assert rows(server.start()) == 1
+    finally:
+        left.rmdir()
 
 
 @as_root

@@ -223,7 +223,11 @@ class EmbeddedPostgres:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
     def _shut_down(self) -> bool:
-        return end_servers(self._pgdata, patience_s=30)
+        ended = end_servers(self._pgdata, patience_s=30)
+        if ended:
+            with suppress(OSError):
+                self._default_socket_folder().rmdir()
+        return ended
 
     def _clear_wreck(self) -> None:
         if not server_pids(self._pgdata) or not end_servers(self._pgdata):
@@ -233,7 +237,9 @@ class EmbeddedPostgres:
             )
 
     def _default_socket_folder(self) -> Path:
-        name = f"heimdex-{hashlib.sha256(os.fsencode(self._pgdata)).hexdigest()[:16]}"
+        # one for each account: what a cluster of another user left there for the same path is not ours to take
+        owner = self._pgdata.stat().st_uid if self._pgdata.exists() else os.geteuid()
+        name = f"heimdex-{hashlib.sha256(os.fsencode(self._pgdata) + b'%d' % owner).hexdigest()[:16]}"
         folder = Path(tempfile.gettempdir()).absolute() / name
         return folder if len(os.fsencode(folder)) <= _SOCKET_FOLDER_BYTES else Path("/tmp") / name  # noqa: S108
 
