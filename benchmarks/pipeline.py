@@ -23,14 +23,17 @@ from heimdex.domain.query import Channel, Intent, SearchFilter, SearchRequest
 from heimdex.domain.results import Candidate, SceneDetails
 from heimdex.evaluation.metrics import Ranks, rank_of
 from heimdex.ports import Calibration, EmbeddingModel, Image, Matrix, Retrieved, SceneFrames, Vector, WordQuery
+from heimdex.ranking.hubs import background_captions
 from heimdex.search.deadline import Deadline
 from heimdex.search.embed_queries import QueryEmbeddings
+from heimdex.search.hubs import Hubs
 from heimdex.search.plan import SearchConfig, make_plan
 from heimdex.search.rank import rank
 from heimdex.search.retrieve import Question, retrieve
 
 _FOREVER_S = 600.0
 _WORDS = WordQuery((("word",),))
+_CAPTIONS = {caption: number for number, caption in enumerate(background_captions())}
 
 
 def scene_id(number: int) -> SceneId:
@@ -107,7 +110,10 @@ class _Model:
     model: EmbeddingModel
 
     async def embed_texts(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
-        return self.index.library.asked[self.index.at : self.index.at + 1]
+        library = self.index.library
+        if texts[0] in _CAPTIONS:
+            return library.bank[[_CAPTIONS[text] for text in texts]]
+        return library.asked[self.index.at : self.index.at + 1]
 
     async def embed_queries(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
         return await self.embed_texts(texts, timeout_s=timeout_s)
@@ -165,6 +171,7 @@ async def _ranks(library: Library, cut_offs: CutOffs, config: SearchConfig, seed
     spoken = _Model(index, EmbeddingModel("simulated-text", "1", 512, "", cut_offs.spoken))
     intents = draw_intents([TYPES[kind] for kind in library.kind], seed)
     caches = QueryEmbeddings(), QueryEmbeddings()
+    hubs = Hubs()
     ranks = []
     for number, intent in enumerate(intents):
         index.at = number
@@ -181,6 +188,7 @@ async def _ranks(library: Library, cut_offs: CutOffs, config: SearchConfig, seed
             text_embedder=spoken,
             visual_cache=caches[0],
             text_cache=caches[1],
+            hubs=hubs,
         )
         order = await _order(question, text, intent, config)
         ranks.append(rank_of(order, scene_id(int(library.right[number]))))

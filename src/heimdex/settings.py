@@ -38,6 +38,10 @@ class SearchSettings(_Section):
     frame_pooling: Literal["softmax", "max", "mean", "top2"] = Field(
         "max", description="How the keyframes of a scene become its visual score; `max` is the best of them."
     )
+    hub_correction: float = Field(
+        0.0, ge=0, le=2,
+        description="How far scenes that look near to every query are held back: 0 not at all, 0.75 as published.",
+    )  # fmt: skip
     candidates: int = Field(200, ge=1, le=1000, description="Candidates that each channel may bring.")
     deadline_s: float = Field(2.5, gt=0, le=60, description="Time for the whole search, in seconds.")
     channel_timeout_s: float = Field(1.5, gt=0, le=60, description="Time for one channel, in seconds.")

@@ -128,6 +128,7 @@ def search_config(settings: Settings, text_missing: str = "") -> SearchConfig:
         rerank_min_score_range=settings.rerank_min_score_range,
         rerank_pool=settings.search.rerank_pool,
         frame_pooling=settings.search.frame_pooling,
+        hub_correction=settings.search.hub_correction,
         candidates=settings.search.candidates,
         deadline_s=settings.search.deadline_s,
         channel_timeout_s=settings.search.channel_timeout_s,

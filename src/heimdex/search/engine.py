@@ -18,6 +18,7 @@ from heimdex.search.evidence import Evidence, spoken_of
 from heimdex.search.following import follow
 from heimdex.search.grammar import Clause, parse
 from heimdex.search.hits import make_hits
+from heimdex.search.hubs import Hubs
 from heimdex.search.page import cut_page, hits_needed, less_of_the_same
 from heimdex.search.plan import SearchConfig, make_plan
 from heimdex.search.rank import Ranked, rank
@@ -47,6 +48,7 @@ class SearchEngine:
         self._coverage = Coverage(index)
         self._visual_cache = QueryEmbeddings()
         self._text_cache = QueryEmbeddings()
+        self._hubs = Hubs()
 
     @property
     def config(self) -> SearchConfig:
@@ -117,6 +119,7 @@ class SearchEngine:
             visual_cache=self._visual_cache,
             text_cache=self._text_cache,
             unwanted=clause.unwanted_seen,
+            hubs=self._hubs,
         )
 
     def _evidence(self, clause: Clause, answered: Mapping[Channel, Answered], ranked: Ranked) -> Evidence:

@@ -62,6 +62,11 @@ def rerank_failed(loss: Loss) -> None:
     log.warning(line, code=loss.reason)
 
 
+def hubs_failed(error: Exception) -> None:
+    line = f"Hub correction skipped: {str(error) or type(error).__name__}"
+    log.warning(line)
+
+
 def channel_failed(channel: str, loss: Loss) -> None:
     line = f"Channel {channel} failed: {loss.detail}"
     log.warning(line, channel=channel, code=loss.reason)

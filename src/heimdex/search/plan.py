@@ -40,6 +40,8 @@ class SearchConfig:
     rerank_pool: Literal["union", "text"] = "union"
     #: how the keyframes of a scene become its visual score
     frame_pooling: Pooling = "max"
+    #: how far scenes that are near to everything are held back; 0 not at all
+    hub_correction: float = 0.0
     fusion: Literal["min_max", "rrf"] = "min_max"
     rrf_k: float = 60.0
     #: candidates of each channel

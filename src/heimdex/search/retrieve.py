@@ -17,6 +17,7 @@ from heimdex.search import log_lines
 from heimdex.search.deadline import Deadline, within
 from heimdex.search.embed_queries import Embedded, QueryEmbeddings
 from heimdex.search.frames import pooled
+from heimdex.search.hubs import Hubs
 from heimdex.search.losses import Loss, embedding_loss
 from heimdex.search.plan import SearchConfig
 from heimdex.search.unwanted import lessen
@@ -58,6 +59,8 @@ class Question:
     #: what the pictures should not show, and what that took from each scene's cosine
     unwanted: tuple[str, ...] = ()
     taken: dict[SceneId, dict[str, float]] = field(default_factory=dict)
+    #: what is known of scenes that are near to everything; shared by the searches of an engine
+    hubs: Hubs = field(default_factory=Hubs)
     _clip: asyncio.Task[Embedded] | None = None
 
     async def clip_vector(self) -> Embedded:
@@ -157,23 +160,24 @@ async def visual(question: Question) -> Retrieved:
     found = await question.clip_vector()
     assert question.embedder is not None  # noqa: S101
     retrieved = await _nearest(question, Channel.VISUAL, question.embedder.model, found.vector)
-    candidates = await lessen(question, await _pooled(question, found.vector, retrieved.candidates))
+    candidates = await lessen(question, await _corrected(question, found.vector, retrieved.candidates))
     threshold = question.config.threshold_visual
     if threshold is not None:
         candidates = [c for c in candidates if c.raw >= threshold]
     return Retrieved(candidates, retrieved.exhaustive)
 
 
-async def _pooled(question: Question, vector: Vector, candidates: Sequence[Candidate]) -> list[Candidate]:
-    assert question.embedder is not None  # noqa: S101
-    return await pooled(
-        question.index,
-        question.embedder.model,
-        vector,
-        candidates,
-        question.config.frame_pooling,
-        timeout_s=question.deadline.left_s(question.config.channel_timeout_s),
-    )
+async def _corrected(question: Question, vector: Vector, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates with all their keyframes heard and hubs held back, as the settings say."""
+    embedder, config = question.embedder, question.config
+    assert embedder is not None  # noqa: S101
+    seconds = question.deadline.left_s(config.channel_timeout_s)
+    found = await pooled(
+        question.index, embedder.model, vector, candidates, config.frame_pooling, timeout_s=seconds
+    )  # fmt: skip
+    # it may use half of what is left: its loss costs nothing, that of the channel would
+    seconds = question.deadline.left_s(config.channel_timeout_s) / 2
+    return await question.hubs.hold_back(question.index, embedder, found, config.hub_correction, timeout_s=seconds)
 
 
 async def meaning(question: Question, channel: Channel) -> Retrieved:
@@ -264,7 +268,7 @@ async def _score(
     question: Question, model: EmbeddingModel, vector: Vector, scenes: Sequence[SceneId], seconds: float
 ) -> Mapping[SceneId, Candidate]:
     scored = await question.index.score_scenes(model, vector, scenes, timeout_s=seconds)
-    return {c.scene_id: c for c in await _pooled(question, vector, list(scored.values()))}
+    return {c.scene_id: c for c in await _corrected(question, vector, list(scored.values()))}
 
 
 def _since_ms(started: float) -> float:
