@@ -11,7 +11,21 @@ import typer
 from typer.exceptions import TyperException
 
 from heimdex import __version__
-from heimdex.cli import config, db, demo, doctor, embed_service, index, keygen, models, route, search, serve, status
+from heimdex.cli import (
+    config,
+    db,
+    demo,
+    doctor,
+    embed_service,
+    index,
+    keygen,
+    models,
+    route,
+    search,
+    serve,
+    similar,
+    status,
+)
 from heimdex.cli.exits import ExitCode
 from heimdex.cli.output import remark
 from heimdex.domain.errors import HeimdexError
@@ -51,6 +65,7 @@ def root(
 app.command("demo")(demo.demo)
 app.command("index")(index.index)
 app.command("search")(search.search)
+app.command("similar")(similar.similar)
 app.command("route")(route.route)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,9 +13,11 @@ from heimdex.cli.exits import ExitCode
 from heimdex.cli.output import remark, say_json
 from heimdex.cli.running import RunningServer, ServerGone, ask, find_server, fingerprint
 from heimdex.cli.start import start
+from heimdex.domain.errors import BadRequest
 
 if TYPE_CHECKING:
     from heimdex.domain.query import SearchRequest
+    from heimdex.domain.results import SearchAnswer
     from heimdex.settings import Settings
     from heimdex.wiring import Library
 
@@ -22,7 +25,9 @@ _SERVER_TIMEOUT_S = 30.0
 
 
 def search(
-    query: Annotated[list[str], typer.Argument(help="What is seen or said, in English or Korean.")],
+    query: Annotated[
+        list[str] | None, typer.Argument(help="What is seen or said, in English or Korean.", show_default=False)
+    ] = None,
     limit: Annotated[int, typer.Option("-n", "--limit", help="Most results, 1 to 100.")] = 10,
     mode: Annotated[str, typer.Option(help="What CLIP may do: auto, recall, rerank or skip.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="The whole answer as a JSON object.")] = False,
@@ -41,39 +46,49 @@ def search(
     speech: Annotated[
         bool | None, typer.Option("--has-speech/--no-speech", help="Only scenes with, or without, words.")
     ] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to look like; QUERY may be left out.")] = None,
 ) -> None:
     """Find moments that show or say QUERY.
 
     \b
     heimdex search "red car driving"
     heimdex search "we are in this together" --mode skip -n 3 --json
+    heimdex search 'says:"cheers" then see:confetti within 20s'
+    heimdex search --image holiday.jpg "at night"
     heimdex search "beach" --in ~/Videos/2024 --after 2024-07-01 --no-speech --sort time
     """
-    from heimdex.search.request import check
+    from heimdex.search.request import check, check_alike
 
     settings = start()
     asked = asked_for(
-        " ".join(query), limit=limit, mode=mode, explain=explain, include_weak=include_weak,
+        " ".join(query or ()), limit=limit, mode=mode, explain=explain, include_weak=include_weak,
         per_video=per_video, sort=sort, cursor=cursor,
         filter=filtered(folders=folders, videos=videos, after=after, before=before, language=language, speech=speech),
     )  # fmt: skip
-    wanted = check(**asked)
-    answer, places = find(settings, wanted, asked)
+    if image is None:
+        answer, places = find(settings, check(**asked), asked)
+    else:
+        answer, places = find_alike(settings, check_alike(**asked), image)
+    told(answer, places, as_json=as_json, explain=explain)
+    if not as_json and not answer["results"] and not include_weak and cursor is None:
+        remark("--all shows the nearest scenes anyway.")
+    raise typer.Exit(exit_code(answer))
+
+
+def told(answer: dict[str, Any], places: dict[str, str], *, as_json: bool, explain: bool = False) -> None:
+    """Print an answer, for people or as JSON, and beside it what they should know."""
     for notice in answer["notices"]:
         remark(notice)
     if answer["degraded"]:
         remark(f"part of the search did not answer: {', '.join(answer['degraded_reasons'])}.")
     if as_json:
         say_json(answer)
-    else:
-        from heimdex.cli.show import show_answer
+        return
+    from heimdex.cli.show import show_answer
 
-        show_answer(answer, places=places, explain=explain)
-        if not answer["results"] and not include_weak and cursor is None:
-            remark("--all shows the nearest scenes anyway.")
-        if answer.get("next_cursor"):
-            remark(f"more: --cursor {answer['next_cursor']}")
-    raise typer.Exit(exit_code(answer))
+    show_answer(answer, places=places, explain=explain)
+    if answer.get("next_cursor"):
+        remark(f"more: --cursor {answer['next_cursor']}")
 
 
 def exit_code(answer: dict[str, Any]) -> ExitCode:
@@ -139,9 +154,36 @@ async def _in_process(settings: Settings, wanted: SearchRequest) -> tuple[dict[s
 async def search_library(library: Library, wanted: SearchRequest) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what an open library answers, and for each scene id its file."""
     from heimdex.cli.warm import search_cold
+
+    return answered(await search_cold(library, wanted))
+
+
+def find_alike(settings: Settings, wanted: SearchRequest, image: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what looks like the picture in a file; always without the server, which need not see the file."""
+    from heimdex.search.picture import MAX_BYTES, read_picture
+
+    try:
+        with image.open("rb") as file:
+            picture = read_picture(file.read(MAX_BYTES + 1))
+    except OSError as error:
+        raise BadRequest(f"The picture cannot be read: {error.strerror}.", remedy="Check its path.") from None
+
+    async def in_process() -> tuple[dict[str, Any], dict[str, str]]:
+        from heimdex.cli.warm import warm_up
+        from heimdex.wiring import open_library
+
+        async with open_library(settings) as library:
+            if wanted.query:
+                await warm_up(library)
+            return answered(await library.search.search_picture(picture, wanted))
+
+    return asyncio.run(in_process())
+
+
+def answered(answer: SearchAnswer) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return an answer as it goes over the wire, and for each scene id its file."""
     from heimdex.ingest.files import shown
     from heimdex.web.schemas import AnswerOut
 
-    answer = await search_cold(library, wanted)
     places = {str(hit.scene.scene_id): shown(hit.scene.path) for hit in answer.hits}
     return AnswerOut.of(answer).model_dump(mode="json"), places

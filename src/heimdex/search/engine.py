@@ -5,24 +5,34 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
-from heimdex.domain.query import Channel, SearchRequest
-from heimdex.domain.results import SearchAnswer
-from heimdex.ports import Embedder, EmbeddingModel, SceneIndex, TextEmbedder
+import numpy as np
+
+from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, NotFound
+from heimdex.domain.ids import SceneId
+from heimdex.domain.query import Channel, Mode, SearchRequest
+from heimdex.domain.results import ChannelReport, ChannelStatus, SearchAnswer
+from heimdex.ports import Embedder, EmbeddingModel, Image, Matrix, SceneIndex, TextEmbedder
 from heimdex.search import log_lines
 from heimdex.search.answer import Found, make_answer, refuse_silence
 from heimdex.search.coverage import Coverage, unread
 from heimdex.search.deadline import Deadline
-from heimdex.search.embed_queries import QueryEmbeddings
+from heimdex.search.embed_queries import QueryEmbeddings, checked
 from heimdex.search.evidence import Evidence, spoken_of
 from heimdex.search.following import follow
 from heimdex.search.grammar import Clause, parse
 from heimdex.search.hits import make_hits
 from heimdex.search.hubs import Hubs
+from heimdex.search.lookalikes import Alike, beside_words, find_alike, looking
+from heimdex.search.losses import InvalidVector
 from heimdex.search.page import cut_page, hits_needed, less_of_the_same
 from heimdex.search.plan import SearchConfig, make_plan
 from heimdex.search.rank import Ranked, rank
 from heimdex.search.retrieve import Answered, Question, retrieve
+
+#: a picture is embedded once, at leisure: the image side of a model may have to be read from disk first
+_PICTURE_TIMEOUT_S = 10.0
 
 
 class SearchEngine:
@@ -76,6 +86,87 @@ class SearchEngine:
         )
         hits = less_of_the_same(follow([side.hits for side in sides], parsed.within_s), request)
         return make_answer(request, config, sides, cut_page(hits, request), started)
+
+    async def similar(self, scene_id: SceneId, request: SearchRequest) -> SearchAnswer:
+        """Answer with the scenes whose keyframes lie nearest to those of a scene, best first.
+
+        Raises:
+            NotFound: no such scene, or it has no picture of the present model.
+        """
+        started = time.perf_counter()
+        model = self._clip().model
+        frames = await self._index.frames(model, [scene_id], timeout_s=self._config.deadline_s)
+        if not len(frames.vectors):
+            raise NotFound(
+                "There is no such scene, or nothing is known of its picture.",
+                remedy="Search again: the video may have been indexed anew.",
+            )
+        alike = await self._alike(frames.vectors, request, leave_out=scene_id)
+        return self._looked(replace(request, query=f"scene:{scene_id}"), "a scene", alike, started)
+
+    async def search_picture(self, picture: Image, request: SearchRequest) -> SearchAnswer:
+        """Answer with the scenes that look like a picture; with words too, half of the score is theirs.
+
+        Raises:
+            EmbedderUnavailable, EmbedderRejected: the picture could not be embedded.
+            StoreUnavailable: the database does not answer.
+        """
+        started = time.perf_counter()
+        embedder = self._clip()
+        rows = await embedder.embed_images([picture], timeout_s=_PICTURE_TIMEOUT_S)
+        try:
+            look = checked(rows, embedder.model.dim)
+        except InvalidVector as error:
+            raise EmbedderRejected(f"{error}.".capitalize(), remedy="`heimdex doctor` checks the model.") from error
+        alike = await self._alike(look[np.newaxis, :], request)
+        if not request.query:
+            return self._looked(request, "a picture", alike, started, pages=False)
+        config = self._config
+        clause = parse(request.query).sides[0]
+        found = await self._find(request, clause, config, Deadline(config.deadline_s), needed=None, less=False)
+        hits = less_of_the_same(beside_words(alike.hits, found.hits), request)
+        page = replace(cut_page(hits, request), next_cursor=None)
+        return make_answer(request, config, [found], page, started)
+
+    def _clip(self) -> Embedder:
+        if self._embedder is None:
+            raise EmbedderUnavailable(
+                f"Pictures cannot be compared: {self._config.visual_missing or 'no CLIP model is installed'}.",
+                remedy="`heimdex models` lists what can be installed.",
+            )
+        return self._embedder
+
+    async def _alike(self, looks: Matrix, request: SearchRequest, *, leave_out: SceneId | None = None) -> Alike:
+        config = self._config
+        return await find_alike(
+            self._index,
+            self._clip().model,
+            looks,
+            request,
+            limit=config.candidates,
+            timeout_s=config.deadline_s,
+            leave_out=leave_out,
+        )
+
+    def _looked(
+        self, request: SearchRequest, what: str, alike: Alike, started: float, *, pages: bool = True
+    ) -> SearchAnswer:
+        """Return the answer of a search in which only pictures count."""
+        page = cut_page(less_of_the_same(alike.hits, request), request)
+        reports = dict.fromkeys(Channel, ChannelReport(ChannelStatus.SKIPPED, reason="only pictures are compared"))
+        notice = self._clip().model.notice
+        return SearchAnswer(
+            query=request.query,
+            hits=page.hits,
+            took_ms=(time.perf_counter() - started) * 1000,
+            mode_requested=request.mode,
+            intent=looking(what),
+            mode_used=Mode.RECALL,
+            channels=reports | {Channel.VISUAL: alike.report},
+            exhaustive=alike.exhaustive,
+            next_cursor=page.next_cursor if pages else None,
+            notices=(notice,) if notice else (),
+        )
 
     async def _find(
         self,

@@ -58,6 +58,13 @@ def check(
     return request if cursor is None else replace(request, after=decode(cursor, request))
 
 
+def check_alike(query: str = "", **options: Any) -> SearchRequest:
+    """Return the request of a search by picture or by scene, where words may be missing; options as in `check`."""
+    if query.strip():
+        return check(query, **options)
+    return replace(check("scene", **options), query="")
+
+
 def check_query(query: str) -> str:
     """Return ``query`` in NFC without surrounding space.
 

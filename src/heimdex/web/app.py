@@ -11,7 +11,7 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from heimdex import __version__
-from heimdex.web import health, search, videos
+from heimdex.web import alike, health, search, videos
 from heimdex.web.guard import LOOPBACK, Guard
 from heimdex.web.library import Identity, Library
 from heimdex.web.problems import Problem, install
@@ -33,7 +33,7 @@ def create_app(library: Library, *, hosts: frozenset[str] = LOOPBACK, instance: 
     app.state.library = library
     app.state.identity = Identity(version=__version__, instance=instance)
     app.state.slots = asyncio.Semaphore(search.SLOTS)
-    app.add_middleware(Guard, hosts=hosts)
+    app.add_middleware(Guard, hosts=hosts, large_bodies=alike.LARGE_BODIES)
     return app
 
 
@@ -53,7 +53,7 @@ def _routes() -> FastAPI:
         responses=_PROBLEMS,
     )
     install(app)
-    for module in (search, videos, health):
+    for module in (search, alike, videos, health):
         app.include_router(module.router)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False, response_class=FileResponse)
     app.mount("/ui", StaticFiles(directory=UI), name="ui")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,10 +25,23 @@ def host_name(header: str) -> str:
 class Guard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] = LOOPBACK, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: frozenset[str] = LOOPBACK,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        large_bodies: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Guard ``app``.
+
+        Args:
+            large_bodies: address -> most bytes of a body there, where ``max_body_bytes`` is too few.
+        """
         self._app = app
         self._hosts = hosts
         self._max_body_bytes = max_body_bytes
+        self._large_bodies = large_bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,31 +63,30 @@ class Guard:
             )
             await refusal(scope, receive, send_with_headers)
             return
-        body = await self._body(headers, receive)
+        limit = self._large_bodies.get(scope["path"], self._max_body_bytes)
+        body = await _body(headers, receive, limit)
         if body is None:
-            refusal = problem(
-                413, "too_large", f"The body is larger than {self._max_body_bytes:,} bytes.", remedy="Send less."
-            )
+            refusal = problem(413, "too_large", f"The body is larger than {limit:,} bytes.", remedy="Send less.")
             await refusal(scope, receive, send_with_headers)
             return
         await self._app(scope, _replay(body, receive), send_with_headers)
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
-        """Return the whole body, or None when it is too large; a false length does not help the sender."""
-        if "content-length" not in headers and "transfer-encoding" not in headers:
-            return b""
-        declared = headers.get("content-length", "0")
-        if declared.isdecimal() and int(declared) > self._max_body_bytes:
+
+async def _body(headers: Headers, receive: Receive, limit: int) -> bytes | None:
+    """Return the whole body, or None when it is too large; a false length does not help the sender."""
+    if "content-length" not in headers and "transfer-encoding" not in headers:
+        return b""
+    declared = headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > limit:
+        return None
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > limit:
             return None
-        body = b""
-        while True:
-            message = await receive()
-            chunk: bytes = message.get("body", b"")
-            body += chunk
-            if len(body) > self._max_body_bytes:
-                return None
-            if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                return body
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

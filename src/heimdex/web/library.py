@@ -8,15 +8,20 @@ from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
+from heimdex.domain.ids import SceneId
 from heimdex.domain.query import SearchRequest
 from heimdex.domain.results import SearchAnswer
-from heimdex.ports import Catalogue, VideoShelf
+from heimdex.ports import Catalogue, Image, VideoShelf
 
 
 class Searcher(Protocol):
     """The search use case."""
 
     async def search(self, request: SearchRequest) -> SearchAnswer: ...
+
+    async def similar(self, scene_id: SceneId, request: SearchRequest) -> SearchAnswer: ...
+
+    async def search_picture(self, picture: Image, request: SearchRequest) -> SearchAnswer: ...
 
 
 class Library(Protocol):

@@ -55,6 +55,17 @@ class SearchBody(BaseModel):
     cursor: str | None = Field(None, description="`next_cursor` of the page before, with the same query and options.")
 
 
+class SimilarBody(BaseModel):
+    """A scene to find more like."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    scene_id: UUID = Field(description="The scene, as results name it.")
+    limit: int = Field(10, description="Most results, 1 to 100.")
+    filter: FilterIn | None = Field(None, description="Search only scenes that it admits.")
+    per_video: int | None = Field(None, description="Most scenes of one video.")
+
+
 class MatchOut(BaseModel):
     """What one channel added to a result."""
 

@@ -23,7 +23,7 @@ from heimdex.domain.results import (
     SceneDetails,
     SearchAnswer,
 )
-from heimdex.ports import StreamableVideo
+from heimdex.ports import Image, StreamableVideo
 from heimdex.web.app import create_app
 
 VIDEO = VideoId(UUID(int=1))
@@ -35,8 +35,18 @@ class FakeSearcher:
 
     def __init__(self) -> None:
         self.asked: list[SearchRequest] = []
+        self.pictures: list[Image] = []
         self.error: Exception | None = None
         self.degraded: tuple[str, ...] = ()
+
+    async def similar(self, scene_id: SceneId, request: SearchRequest) -> SearchAnswer:
+        if scene_id != SCENE:
+            raise NotFound("There is no such scene.")
+        return await self.search(request)
+
+    async def search_picture(self, picture: Image, request: SearchRequest) -> SearchAnswer:
+        self.pictures.append(picture)
+        return await self.search(request)
 
     async def search(self, request: SearchRequest) -> SearchAnswer:
         self.asked.append(request)
