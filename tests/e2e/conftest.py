@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import heimdex
+from heimdex.testing.command_line import CommandLine
 
 DEMO = Path(heimdex.__file__).parent / "demo"
-TIMEOUT_S = 300
-#: a busy machine must not turn answers into degraded ones
-_PATIENT = {
-    "CLIP_TEXT_EMBEDDING_TIMEOUT_S": "50",
-    "HEIMDEX_SEARCH__CHANNEL_TIMEOUT_S": "50",
-    "HEIMDEX_SEARCH__DEADLINE_S": "60",
-}
-
-
-@dataclass(frozen=True)
-class CommandLine:
-    """``heimdex`` as a process, with a data directory of its own."""
-
-    data_dir: Path
-    extra: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEIMDEX_", "PORT"))}
-        return kept | {"HEIMDEX_DATA_DIR": str(self.data_dir), "COLUMNS": "160"} | _PATIENT | self.extra
-
-    def with_settings(self, **settings: str) -> CommandLine:
-        return CommandLine(self.data_dir, self.extra | settings)
-
-    def command(self, *arguments: str | Path) -> list[str]:
-        return [sys.executable, "-c", "from heimdex.cli.main import main; main()", *map(str, arguments)]
-
-    def run(self, *arguments: str | Path, code: int | None = 0, stdin: str | None = None) -> Any:
-        """Run a command to its end; a traceback never passes."""
-        ran = subprocess.run(
-            self.command(*arguments), env=self.environment, capture_output=True, text=True, input=stdin,
-            timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
-        assert "Traceback" not in ran.stderr, ran.stderr
-        assert code is None or ran.returncode == code, f"exit code {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
-        return ran
-
-    def json(self, *arguments: str | Path, code: int | None = 0) -> Any:
-        return json.loads(self.run(*arguments, "--json", code=code).stdout)
 
 
 @dataclass(frozen=True)

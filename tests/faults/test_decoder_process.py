@@ -40,7 +40,21 @@ def rejection(how: IsolatedDecoder, path: Path, tmp_path: Path) -> MediaRejected
 
 
 def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children(recursive=True) if "heimdex" in " ".join(p.cmdline())]
+    """Living processes below this one that the test at hand started: others may serve the whole session."""
+    return [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.pid not in _older and process.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+_older: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _remember_older_processes() -> None:
+    _older.clear()
+    _older.update(process.pid for process in psutil.Process().children(recursive=True))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,12 @@ from typing import Any
 
 _TIMEOUT_S = 300
 _PROGRAM = "from heimdex.cli.main import main; main()"
+#: a busy machine must not turn answers into degraded ones
+_PATIENT = {
+    "CLIP_TEXT_EMBEDDING_TIMEOUT_S": "50",
+    "HEIMDEX_SEARCH__CHANNEL_TIMEOUT_S": "50",
+    "HEIMDEX_SEARCH__DEADLINE_S": "60",
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,11 @@ class CommandLine:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEIMDEX_", "PORT"))}
-        return kept | {"HEIMDEX_DATA_DIR": str(self.data_dir), "COLUMNS": "160"} | self.extra
+        return kept | {"HEIMDEX_DATA_DIR": str(self.data_dir), "COLUMNS": "160"} | _PATIENT | self.extra
+
+    def with_settings(self, **settings: str) -> CommandLine:
+        """Return the same library under further environment variables."""
+        return CommandLine(self.data_dir, self.extra | settings)
 
     def command(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-c", _PROGRAM, *map(str, arguments)]
