@@ -17,6 +17,7 @@ from heimdex.cli import (
     demo,
     doctor,
     embed_service,
+    explain,
     index,
     keygen,
     models,
@@ -66,6 +67,7 @@ app.command("demo")(demo.demo)
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("similar")(similar.similar)
+app.command("explain")(explain.explain)
 app.command("route")(route.route)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)

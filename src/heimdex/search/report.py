@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from heimdex.domain.query import Channel
-from heimdex.domain.results import ChannelReport, ChannelStatus, Hit
+from heimdex.domain.results import Candidate, ChannelReport, ChannelStatus, Hit
+from heimdex.ranking.fuse import FLOORS
 from heimdex.ranking.rerank import Blended, Outcome
 from heimdex.search.evidence import Evidence
 from heimdex.search.plan import Plan, SearchConfig
@@ -52,7 +53,12 @@ def explain(
 ) -> dict[str, object]:
     """Return every factor of the scores; a hit's receipt alone adds up to its score."""
     explanation: dict[str, object] = {
-        "fusion": {"method": config.fusion, "weights": {c.value: w for c, w in ranked.fused.weights.items()}},
+        "fusion": {
+            "method": config.fusion,
+            "weights": {c.value: w for c, w in ranked.fused.weights.items()},
+            "rrf_k": config.rrf_k,
+            "ranges": {c.value: raw_range(evidence.found[c].values(), FLOORS.get(c)) for c in ranked.fused.weights},
+        },
         "heard": question.spoken,
     }
     if ranked.reranked is not None:
@@ -61,6 +67,7 @@ def explain(
             "outcome": reranked.outcome.value,
             "clip_weight": ranked.clip_weight,
             "score_range": reranked.score_range,
+            "range": raw_range(ranked.scored.values()),
             "pool": ranked.pool,
             "clip_coverage": reranked.scored / ranked.pool if ranked.pool else 0.0,
         }
@@ -73,6 +80,16 @@ def explain(
         for hit in hits
     }
     return explanation
+
+
+def raw_range(candidates: Iterable[Candidate], floor: float | None = None) -> list[float]:
+    """Return the raw scores that became 0 and 1 by min-max, [low, high]; [] without candidates."""
+    raws = [candidate.raw for candidate in candidates]
+    if not raws:
+        return []
+    low = min(raws)
+    # equal scores are all 1, whatever the floor
+    return [low if floor is None or low == max(raws) else min(floor, low), max(raws)]
 
 
 def _taken(question: Question, hit: Hit) -> dict[str, object]:
