@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -49,19 +49,6 @@ class Reranked:
     scored: int
     #: of every scene; empty unless applied
     blended: dict[SceneId, Blended] = field(default_factory=dict)
-
-
-def union_pool(base: Sequence[SceneId], visual: Sequence[SceneId], size: int) -> list[SceneId]:
-    """Return at most ``size`` scenes of two best-first lists, so that either fills at least its half.
-
-    A scene that nobody speaks about is only in ``visual``; this is its way into the pool.
-    """
-    if size <= 0:
-        return []
-    said = set(base)
-    silent = [scene for scene in visual if scene not in said]
-    room = max(size - len(base), min(len(silent), size // 2))
-    return [*base[: size - min(room, len(silent))], *silent[:room]]
 
 
 def rerank(

@@ -11,7 +11,7 @@ from heimdex.domain.query import Channel, Mode, SearchRequest
 from heimdex.domain.results import Candidate, Label
 from heimdex.ranking.fuse import Fused, Ranking, fuse_min_max, fuse_rrf
 from heimdex.ranking.labels import CutOffs, label_cosine
-from heimdex.ranking.rerank import Outcome, Reranked, rerank, union_pool
+from heimdex.ranking.rerank import Outcome, Reranked, rerank
 from heimdex.ranking.trust import trusted, trusted_clip_weight
 from heimdex.search import log_lines
 from heimdex.search.losses import Loss
@@ -57,7 +57,9 @@ async def rank(
     texts: dict[Channel, Answered] = {c: answer for c, answer in answered.items() if c is not Channel.VISUAL}
     try:
         await question.clip_vector()  # a lost embedding is a loss even when there is nothing to reorder
-        return await _rerank(question, plan, config, texts, visual, without_clip)
+        if plan.rerank_pool == "union":  # what is only seen gets into the pool as a candidate like any other
+            return await _rerank(question, plan, config, answered, plan.weights)
+        return await _rerank(question, plan, config, texts, without_clip)
     except Loss as loss:
         if loss.reason == "rerank_error":
             log_lines.rerank_failed(loss)
@@ -82,34 +84,23 @@ def best_labels(question: Question, answered: Mapping[Channel, Answered]) -> dic
     return labels
 
 
-def _base(text: Ranking, seen: list[SceneId], pool_size: int) -> Ranking:
-    """Return the ranking that CLIP reorders: what the text channels found, and silent scenes at 0."""
-    if not seen:
-        return text
-    scores = dict(text)
-    pool = union_pool(list(scores), seen, pool_size)
-    kept = set(pool)
-    return [(scene, scores.get(scene, 0.0)) for scene in pool] + [item for item in text if item[0] not in kept]
-
-
 async def _rerank(
     question: Question,
     plan: Plan,
     config: SearchConfig,
-    texts: Mapping[Channel, Answered],
-    visual: Answered | None,
+    answered: Mapping[Channel, Answered],
     weights: Mapping[Channel, float],
 ) -> Ranked:
+    """Fuse what ``answered`` holds and let CLIP reorder the first of it."""
     started = time.perf_counter()
     clip_weight = plan.clip_weight
     if plan.adapts:
-        best = best_labels(question, texts if visual is None else {**texts, Channel.VISUAL: visual})
-        words_found = bool(texts[Channel.LEXICAL].candidates) if Channel.LEXICAL in texts else False
+        best = best_labels(question, answered)
+        words_found = bool(answered[Channel.LEXICAL].candidates) if Channel.LEXICAL in answered else False
         clip_weight = trusted_clip_weight(clip_weight, best, words_found=words_found)
         weights = trusted(weights, best)
-    fused = _fuse(texts, weights, config)
-    seen = [candidate.scene_id for candidate in visual.candidates] if visual else []
-    base = _base(fused.order, seen, config.rerank_pool_size)
+    fused = _fuse(answered, weights, config)
+    base = fused.order
     pool = [scene for scene, _ in base[: config.rerank_pool_size]]
     if not pool:
         return Ranked(base, fused, None, {}, ())

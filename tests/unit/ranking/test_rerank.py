@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from heimdex.domain.ids import SceneId
 from heimdex.ranking.fuse import Ranking, in_order
-from heimdex.ranking.rerank import Outcome, Reranked, rerank, union_pool
+from heimdex.ranking.rerank import Outcome, Reranked, rerank
 
 SCENES = [SceneId(UUID(int=n)) for n in range(10)]
 BASES = st.dictionaries(st.sampled_from(SCENES), st.integers(0, 100).map(lambda n: n / 100), min_size=1).map(in_order)
@@ -138,13 +138,3 @@ def test_losing_its_vector_never_takes_a_scene_below_its_base(base: Ranking, cos
     for scene, score in found.order:
         if scene not in cosines and found.outcome is Outcome.APPLIED and best > 0:
             assert score == pytest.approx(dict(base)[scene] / best)
-
-
-@given(st.permutations(SCENES[:6]), st.permutations(SCENES[3:]), st.integers(0, 12))
-def test_either_list_fills_at_least_half_of_the_union_pool(text: list[SceneId], seen: list[SceneId], size: int) -> None:
-    pool = union_pool(text, seen, size)
-    silent = [scene for scene in seen if scene not in text]
-
-    assert len(pool) == len(set(pool)) == min(size, len({*text, *seen}))
-    assert len(set(pool) & set(text)) >= min(len(text), size - size // 2)
-    assert len(set(pool) & set(silent)) >= min(len(silent), size // 2)

@@ -212,3 +212,12 @@ async def test_fusion_by_reciprocal_rank() -> None:
     answer = await ask("red car", mode="recall", config=SearchConfig(fusion="rrf", rrf_k=2.0), include_weak=True)
 
     assert all(recompute(hit.matched) == pytest.approx(hit.score, abs=1e-6) for hit in answer.hits)
+
+
+async def test_a_silent_scene_that_shows_it_beats_a_passing_word_when_the_router_chose_rerank() -> None:
+    planted = [Planted("one person spoke", seen=0.1, meant=0.3), Planted("", seen=0.8), Planted("nothing", seen=0.2)]
+    answer = await engine(library(*planted), FakeModel(), text_model()).search(check("person in crowd"))
+
+    assert (answer.mode_used, answer.rerank_pool) == (Mode.RERANK, "union")
+    assert ids(answer)[0] == 2
+    assert recompute(answer.hits[0].matched) == pytest.approx(answer.hits[0].score)
