@@ -23,13 +23,20 @@ def remark(text: str) -> None:
 
 def say_json(value: Any, *, indent: int | None = 2) -> None:
     """Write a JSON value; one line when ``indent`` is None."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    # JSON itself escapes only below U+0020; terminals also obey U+009B, and readers the marks of direction
+    text = "".join(c if c.isprintable() or c in _KEPT else json.dumps(c)[1:-1] for c in text)
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def plain(text: str) -> str:
     """Escape control characters: a file name must not drive the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    return "".join(c if c.isprintable() or c in _KEPT else c.encode("unicode_escape").decode() for c in text)
+
+
+#: line ends, tabs, and what joins emoji and letters into one
+_KEPT = "\n\t\u200c\u200d"
 
 
 def console() -> Console:
