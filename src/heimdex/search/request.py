@@ -18,6 +18,8 @@ from heimdex.search.filters import check_filter
 #: 2 KiB at most, since UTF-8 spends up to four bytes on a character
 MAX_CHARACTERS = 512
 MAX_LIMIT = 100
+#: they make one letter or one emoji of several
+_JOINERS = "\u200c\u200d"
 
 
 def check(
@@ -80,7 +82,9 @@ def check_query(query: str) -> str:
             raise BadRequest(
                 f"The query contains the control character U+{ord(char):04X}.", remedy="Write it as one line of text."
             )
-    text = unicodedata.normalize("NFC", query).strip()
+    # marks of direction and zero width come along with copied text; nobody searches for them
+    text = "".join(char for char in query if unicodedata.category(char) != "Cf" or char in _JOINERS)
+    text = unicodedata.normalize("NFC", text).strip()
     _check_length(text)  # composing can also lengthen
     if all(unicodedata.category(char) in {"Cf", "Zs", "Zl", "Zp", "Mn"} for char in text):
         raise BadRequest("The query is empty.", remedy="Say what is seen or said, such as: red car driving.")

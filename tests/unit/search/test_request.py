@@ -49,6 +49,15 @@ def test_a_query_that_cannot_be_meant_is_refused(query: str, says: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("mark", ["\ufeff", "\u200b", "\u200e", "\u202e", "\u2066", "\u00ad"], ids=ascii)
+def test_invisible_marks_of_copied_text_are_left_out(mark: str) -> None:
+    assert check(f"{mark}red{mark} car{mark}").query == "red car"
+
+
+def test_an_emoji_of_several_stays_one() -> None:
+    assert check("👩\u200d🍳").query == "👩\u200d🍳"
+
+
 def test_composing_may_not_lengthen_a_query_past_the_limit() -> None:
     with pytest.raises(BadRequest, match="characters"):
         check("\ufb1d" * 512)  # NFC writes it as two characters
