@@ -170,6 +170,18 @@ async def test_files_that_are_gone_are_reported_missing(catalogue: Catalogue, tm
     assert (await catalogue.status()).missing == (gone,)
 
 
+async def test_a_moved_file_is_not_missing(catalogue: Catalogue, tmp_path: Path) -> None:
+    former, now = tmp_path / "former.mp4", tmp_path / "now.mp4"
+    now.touch()
+    video = made_up_video(["x"], path=former)
+    await catalogue.publish(video)
+    await catalogue.link_file(dataclasses.replace(video.file, path=now), video.video_id)
+    assert (await catalogue.status()).missing == ()
+
+    now.unlink()
+    assert (await catalogue.status()).missing == (former, now)
+
+
 @pytest.mark.parametrize(
     "name", [b"new\nline.mp4", b"\xff\xfe not utf-8.mp4", "빨간 자동차.mp4".encode(), b"x" * 255, b"quote'\"\\.mp4"]
 )

@@ -104,7 +104,7 @@ class PostgresCatalogue:
         await self._database.run(work)
 
     async def status(self) -> LibraryStatus:
-        async def work(connection: Connection) -> tuple[LibraryStatus, list[Path]]:
+        async def work(connection: Connection) -> tuple[LibraryStatus, list[tuple[VideoId, Path]]]:
             values = {"tenant": self._tenant}
             totals = await (await connection.execute(_SQL["totals"], values)).fetchone()
             assert totals is not None  # noqa: S101 an aggregate always has a row
@@ -121,7 +121,7 @@ class PostgresCatalogue:
                 videos=videos, scenes=int(scenes), duration_s=float(duration_s), segments=int(segments),
                 coverage=coverage, unreadable=unreadable,
             )  # fmt: skip
-            return status, [to_path(path) for (path,) in paths]
+            return status, [(video_id, to_path(path)) for video_id, path in paths]
 
         status, paths = await self._database.run(work)
         missing = await asyncio.to_thread(_missing, paths)
@@ -160,5 +160,7 @@ class PostgresCatalogue:
         }  # fmt: skip
 
 
-def _missing(paths: Sequence[Path]) -> tuple[Path, ...]:
-    return tuple(path for path in paths if not os.path.lexists(path))
+def _missing(files: Sequence[tuple[VideoId, Path]]) -> tuple[Path, ...]:
+    """Return the files that are gone with their content; one that was moved or has a copy left is not."""
+    left = {video_id for video_id, path in files if os.path.lexists(path)}
+    return tuple(path for video_id, path in files if video_id not in left)

@@ -66,6 +66,7 @@ class InMemoryCatalogue:
     async def status(self) -> LibraryStatus:
         scenes = [scene for video in self.videos.values() for scene in video.scenes]
         seen = sum(scene.visual is not None for scene in scenes)
+        left = {known.video_id for path, known in self.files.items() if path.exists()}
         return LibraryStatus(
             videos=len(self.videos),
             scenes=len(scenes),
@@ -81,7 +82,9 @@ class InMemoryCatalogue:
                 for path, known in sorted(self.files.items())
                 if known.reason is not None
             ),
-            missing=tuple(path for path, known in self.files.items() if known.reason is None and not path.exists()),
+            missing=tuple(
+                path for path, known in self.files.items() if known.reason is None and known.video_id not in left
+            ),
         )
 
     def _put(self, known: KnownFile) -> None:

@@ -129,4 +129,4 @@ GROUP BY a.channel;
 SELECT path, reason, detail FROM file WHERE tenant_id = %(tenant)s AND reason IS NOT NULL ORDER BY path;
 
 -- name: searchable_paths
-SELECT path FROM file WHERE tenant_id = %(tenant)s AND video_id IS NOT NULL ORDER BY path;
+SELECT video_id, path FROM file WHERE tenant_id = %(tenant)s AND video_id IS NOT NULL ORDER BY path;
