@@ -92,10 +92,10 @@ def _channels(sides: Sequence[Found]) -> dict[Channel, ChannelReport]:
 def _explanation(config: SearchConfig, sides: Sequence[Found], page: Page) -> dict[str, object]:
     if len(sides) == 1:
         side = sides[0]
-        return explain(config, side.ranked, side.evidence, side.question, page.hits)
+        return explain(config, side.answered, side.ranked, side.evidence, side.question, page.hits)
     shown = {scene.scene_id for hit in page.hits for scene in (hit.scene, *(step.scene for step in hit.then))}
     told = []
     for side in sides:
         hits = tuple(hit for hit in side.hits if hit.scene.scene_id in shown)
-        told.append(explain(config, side.ranked, side.evidence, side.question, hits))
+        told.append(explain(config, side.answered, side.ranked, side.evidence, side.question, hits))
     return {"sides": told}

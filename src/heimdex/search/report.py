@@ -49,7 +49,12 @@ def _rescoring(ranked: Ranked) -> ChannelReport:
 
 
 def explain(
-    config: SearchConfig, ranked: Ranked, evidence: Evidence, question: Question, hits: tuple[Hit, ...]
+    config: SearchConfig,
+    answered: Mapping[Channel, Answered],
+    ranked: Ranked,
+    evidence: Evidence,
+    question: Question,
+    hits: tuple[Hit, ...],
 ) -> dict[str, object]:
     """Return every factor of the scores; a hit's receipt alone adds up to its score."""
     explanation: dict[str, object] = {
@@ -57,7 +62,7 @@ def explain(
             "method": config.fusion,
             "weights": {c.value: w for c, w in ranked.fused.weights.items()},
             "rrf_k": config.rrf_k,
-            "ranges": {c.value: raw_range(evidence.found[c].values(), FLOORS.get(c)) for c in ranked.fused.weights},
+            "ranges": {c.value: raw_range(answered[c].candidates, FLOORS.get(c)) for c in ranked.fused.weights},
         },
         "heard": question.spoken,
     }
