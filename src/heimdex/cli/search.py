@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,6 +82,8 @@ def told(answer: dict[str, Any], places: dict[str, str], *, as_json: bool, expla
         remark(notice)
     if answer["degraded"]:
         remark(f"part of the search did not answer: {', '.join(answer['degraded_reasons'])}.")
+    if not answer["results"] and (idle := unsearched(answer.get("channels", {}))):
+        remark(idle)
     if as_json:
         say_json(answer)
         return
@@ -89,6 +92,17 @@ def told(answer: dict[str, Any], places: dict[str, str], *, as_json: bool, expla
     show_answer(answer, places=places, explain=explain)
     if answer.get("next_cursor"):
         remark(f"more: --cursor {answer['next_cursor']}")
+
+
+def unsearched(channels: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what kept the search from finding anything by itself, lest it be taken for absent."""
+    idle = {name: channel["reason"] for name, channel in channels.items() if channel["status"] == "skipped"}
+    if channels and len(idle) == len(channels):
+        return "nothing was searched: " + "; ".join(f"{name}: {reason}" for name, reason in idle.items())
+    seen = idle.get("visual", "")
+    if seen and not seen.startswith(("mode skip", "weight 0")):
+        return f"pictures were not searched: {seen}. Index your videos: heimdex index ~/Videos"
+    return ""
 
 
 def exit_code(answer: dict[str, Any]) -> ExitCode:

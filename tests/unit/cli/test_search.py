@@ -41,6 +41,28 @@ def test_exit_code(answer: dict[str, Any], code: ExitCode) -> None:
     assert search.exit_code(answer) is code
 
 
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        (
+            {"visual": "nothing is indexed with pocket-1", "lexical": ""},
+            "pictures were not searched: nothing is indexed",
+        ),
+        ({"visual": "weight 0", "lexical": "weight 0"}, "nothing was searched: visual: weight 0; lexical: weight 0"),
+        ({"visual": "mode skip: Speech intent", "lexical": ""}, ""),
+        ({"visual": "", "lexical": ""}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_was_not_searched_is_told(reasons: dict[str, str], said: str) -> None:
+    channels = {name: {"status": "skipped" if why else "empty", "reason": why} for name, why in reasons.items()}
+
+    told = search.unsearched(channels)
+
+    assert told.startswith(said)
+    assert bool(told) is bool(said)
+
+
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     async def answer(*_: object) -> tuple[dict[str, Any], dict[str, str]]:
