@@ -294,6 +294,16 @@ def test_a_killed_user_does_not_keep_the_server_running(server: EmbeddedPostgres
     assert server_pids(server.pgdata) == []
 
 
+def test_a_data_directory_removed_while_in_use_does_not_spoil_the_end(server: EmbeddedPostgres, data_dir: Path) -> None:
+    pids = server_pids(server.pgdata)
+    shutil.rmtree(data_dir)
+
+    server.release(stop_if_last=True)
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def test_short_commands_leave_it_running(server: EmbeddedPostgres) -> None:
     server.release(stop_if_last=False)
 

@@ -106,7 +106,7 @@ class EmbeddedPostgres:
 
     def release(self, *, stop_if_last: bool) -> None:
         """Note that this process is done with the server; stop it if asked and nobody else uses it."""
-        if stop_if_last and self._lease.held:
+        if stop_if_last and self._lease.held and self._data_dir.exists():  # it may have been removed meanwhile
             with exclusive(self._data_dir / "postgres.lock", timeout_s=self._start_timeout_s):
                 if self._lease.acquire():
                     self._shut_down()
