@@ -58,7 +58,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="A list of JSON 
     else:
         for finding in findings:
             mark = {"ok": "ok      ", "optional": "absent  ", "missing": "MISSING "}[finding.state]
-            say(f"{mark} {finding.check:<15} {plain(finding.detail)}")
+            say(f"{mark} {finding.check:<15} {plain(' '.join(finding.detail.split()))}")
             if finding.remedy:
                 say(f"{'':<25}→ {plain(finding.remedy)}")
     if any(finding.state == "missing" for finding in findings):

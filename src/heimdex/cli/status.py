@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heimdex.cli.output import plain, remark, say, say_json
+from heimdex.cli.output import remark, say, say_json
 from heimdex.cli.start import start
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As a JSON objec
     for channel, coverage in found["coverage"].items():
         say(f"  {channel:<11} finds {coverage['scenes']} scenes ({coverage['fraction']:.0%})")
     for file in found["unreadable"]:
-        say(f"  not searchable: {plain(file['path'])}: {file['explanation']}. {file['remedy']}")
+        say(f"  not searchable: {file['path']}: {file['explanation']}. {file['remedy']}")
     for path in found["missing"]:
-        say(f"  not there now: {plain(path)}")
+        say(f"  not there now: {path}")
     if not found["videos"]:
         remark("nothing is indexed yet: heimdex index ~/Videos, or heimdex demo.")
 
@@ -50,6 +50,8 @@ async def _read(settings: Settings) -> LibraryStatus:
 
 def describe(found: LibraryStatus) -> dict[str, Any]:
     """Return the status as the object that is printed."""
+    from heimdex.ingest.files import shown
+
     return {
         "videos": found.videos,
         "scenes": found.scenes,
@@ -61,16 +63,12 @@ def describe(found: LibraryStatus) -> dict[str, Any]:
         },
         "unreadable": [
             {
-                "path": _text(file.path),
+                "path": shown(file.path),
                 "reason": file.reason.value,
                 "explanation": file.detail or file.reason.explanation,
                 "remedy": file.reason.remedy,
             }
             for file in found.unreadable
         ],
-        "missing": [_text(path) for path in found.missing],
+        "missing": [shown(path) for path in found.missing],
     }
-
-
-def _text(path: object) -> str:
-    return str(path).encode("utf-8", "replace").decode("utf-8")
