@@ -179,7 +179,7 @@ def main() -> int:
     versus = None if args.versus is None else _settings(args.versus, config)
     print(f"\nMRR and advantage of the product, 95 % intervals by video, {2 * args.queries} queries a world")
     heads = ("product (seen said both)", "over the guide", "over equal weights", "over one channel", "over --versus")
-    print(f"{'':18} " + " ".join(f"{head:31}" for head in heads[: 4 + (versus is not None)]))
+    print(f"{'':18} " + " ".join(f"{head:31}" for head in heads[: 4 + (versus is not None)]).rstrip())
     outcomes = []
     for name, world in list(WORLDS.items())[: args.worlds]:
         o = compare(name, replace(world, queries=args.queries), config, cut_offs, versus)

@@ -60,7 +60,8 @@ def channels(library: Library, pooling: str) -> dict[str, Scores]:
 
 def _best(scores: Scores) -> Scores:
     filled = np.where(np.isnan(scores), -np.inf, scores)
-    least = -np.sort(-filled, axis=1)[:, min(_CANDIDATES, scores.shape[1]) - 1 : _CANDIDATES][:, :1]
+    last = min(_CANDIDATES, scores.shape[1]) - 1
+    least = -np.sort(-filled, axis=1)[:, last : last + 1]
     return np.where(filled >= least, scores, np.nan)
 
 
@@ -104,7 +105,8 @@ def guide(library: Library, seed: int, *, limit: int = _GUIDE_LIMIT) -> Ranks:
 
 
 def _guide_rerank(base: Scores, cosines: Scores, limit: int) -> Scores:
-    least = -np.sort(-base, axis=1)[:, limit - 1 : limit]
+    last = min(limit, base.shape[1]) - 1
+    least = -np.sort(-base, axis=1)[:, last : last + 1]
     pool = (base >= least) & np.isfinite(base)
     clip = np.where(pool, cosines, np.nan)
     known = np.where(np.isnan(clip), -np.inf, clip).max(axis=1) - np.where(np.isnan(clip), np.inf, clip).min(axis=1)
