@@ -106,6 +106,26 @@ def test_no_good_match_is_said_and_the_nearest_are_offered(page: Page) -> None:
     expect(page.locator(".card").first).to_be_visible()
 
 
+def test_more_like_a_moment(page: Page) -> None:
+    _search(page, "see:red car")
+    card = page.locator(".card").first
+    card.click()
+    address = page.locator("#results img").first.get_attribute("src")
+    page.get_by_role("button", name="More like this").click()
+
+    expect(page.locator("#summary")).to_contain_text("Asked for: a scene")
+    expect(page.locator("#stage")).to_be_hidden()
+    expect(card).to_be_visible()
+    assert address not in [image.get_attribute("src") for image in page.locator("#results img").all()]
+    card.click()
+    expect(page.locator("#stage")).to_be_visible()
+
+
+def test_what_follows_is_shown_with_its_time(page: Page) -> None:
+    _search(page, "see:red car then see:yellow bus within 10s")
+    expect(page.locator(".card .time").first).to_contain_text("→ 0:12")
+
+
 def test_text_is_never_markup(page: Page) -> None:
     _search(page, "<img src=x onerror=alert(1)>")
     expect(page.locator("#summary")).to_contain_text("moment")

@@ -12,7 +12,7 @@ import numpy as np
 from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, NotFound
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, Mode, SearchRequest
-from heimdex.domain.results import ChannelReport, ChannelStatus, SearchAnswer
+from heimdex.domain.results import ChannelReport, ChannelStatus, Hit, SearchAnswer
 from heimdex.ports import Embedder, EmbeddingModel, Image, Matrix, SceneIndex, TextEmbedder
 from heimdex.search import log_lines
 from heimdex.search.answer import Found, make_answer, refuse_silence
@@ -77,15 +77,21 @@ class SearchEngine:
         started = time.perf_counter()
         config = self._config
         deadline = Deadline(config.deadline_s)
+        sides, hits = await self._sides(request, config, deadline, needed=hits_needed(request))
+        return make_answer(request, config, sides, cut_page(less_of_the_same(hits, request), request), started)
+
+    async def _sides(
+        self, request: SearchRequest, config: SearchConfig, deadline: Deadline, *, needed: int | None
+    ) -> tuple[list[Found], list[Hit]]:
+        """Search for every side of the query; return them, and the hits of the whole query, best first."""
         parsed = parse(request.query)
         if len(parsed.sides) == 1:
-            found = await self._find(request, parsed.sides[0], config, deadline, needed=hits_needed(request))
-            return make_answer(request, config, [found], cut_page(found.hits, request), started)
+            found = await self._find(request, parsed.sides[0], config, deadline, needed=needed)
+            return [found], list(found.hits)
         sides = await asyncio.gather(
             *(self._find(request, side, config, deadline, needed=None, less=False) for side in parsed.sides)
         )
-        hits = less_of_the_same(follow([side.hits for side in sides], parsed.within_s), request)
-        return make_answer(request, config, sides, cut_page(hits, request), started)
+        return sides, follow([side.hits for side in sides], parsed.within_s)
 
     async def similar(self, scene_id: SceneId, request: SearchRequest) -> SearchAnswer:
         """Answer with the scenes whose keyframes lie nearest to those of a scene, best first.
@@ -102,7 +108,7 @@ class SearchEngine:
                 remedy="Search again: the video may have been indexed anew.",
             )
         alike = await self._alike(frames.vectors, request, leave_out=scene_id)
-        return self._looked(replace(request, query=f"scene:{scene_id}"), "a scene", alike, started)
+        return self._looked(request, "a scene", alike, started)
 
     async def search_picture(self, picture: Image, request: SearchRequest) -> SearchAnswer:
         """Answer with the scenes that look like a picture; with words too, half of the score is theirs.
@@ -120,13 +126,13 @@ class SearchEngine:
             raise EmbedderRejected(f"{error}.".capitalize(), remedy="`heimdex doctor` checks the model.") from error
         alike = await self._alike(look[np.newaxis, :], request)
         if not request.query:
-            return self._looked(request, "a picture", alike, started, pages=False)
+            return self._looked(request, "a picture", alike, started)
         config = self._config
-        clause = parse(request.query).sides[0]
-        found = await self._find(request, clause, config, Deadline(config.deadline_s), needed=None, less=False)
-        hits = less_of_the_same(beside_words(alike.hits, found.hits), request)
+        whole = replace(request, per_video=None)  # a video's share is counted when both are joined
+        sides, worded = await self._sides(whole, config, Deadline(config.deadline_s), needed=None)
+        hits = less_of_the_same(beside_words(alike.hits, worded), request)
         page = replace(cut_page(hits, request), next_cursor=None)
-        return make_answer(request, config, [found], page, started)
+        return make_answer(request, config, sides, page, started)
 
     def _clip(self) -> Embedder:
         if self._embedder is None:
@@ -148,10 +154,8 @@ class SearchEngine:
             leave_out=leave_out,
         )
 
-    def _looked(
-        self, request: SearchRequest, what: str, alike: Alike, started: float, *, pages: bool = True
-    ) -> SearchAnswer:
-        """Return the answer of a search in which only pictures count."""
+    def _looked(self, request: SearchRequest, what: str, alike: Alike, started: float) -> SearchAnswer:
+        """Return the answer of a search in which only pictures count: one page, since no words name it again."""
         page = cut_page(less_of_the_same(alike.hits, request), request)
         reports = dict.fromkeys(Channel, ChannelReport(ChannelStatus.SKIPPED, reason="only pictures are compared"))
         notice = self._clip().model.notice
@@ -164,7 +168,6 @@ class SearchEngine:
             mode_used=Mode.RECALL,
             channels=reports | {Channel.VISUAL: alike.report},
             exhaustive=alike.exhaustive,
-            next_cursor=page.next_cursor if pages else None,
             notices=(notice,) if notice else (),
         )
 

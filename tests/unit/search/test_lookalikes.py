@@ -58,7 +58,7 @@ async def test_a_copy_is_a_strong_match() -> None:
     assert first.label is Label.STRONG
 
 
-async def test_filters_limits_and_pages_hold() -> None:
+async def test_filters_and_limits_hold() -> None:
     assert ids(await similar(101, filter={"folders": ["/v/2.mp4"]}, limit=1, per_video=1))[0] > 200
     assert len((await similar(101, limit=2)).hits) == 2
     assert len({hit.scene.video_id for hit in (await similar(101, per_video=1)).hits}) == 2
@@ -89,6 +89,21 @@ async def test_words_count_for_half_beside_a_picture() -> None:
     for hit in answer.hits:
         assert recompute(hit.matched, hit.penalty) == pytest.approx(hit.score, abs=1e-6)
         assert 0 <= hit.score <= 1
+
+
+async def test_a_picture_beside_a_sequence() -> None:
+    answer = await by_picture('says:"cheers" then see:car within 20s', model=PictureModel(shown="nothing"))
+
+    first = answer.hits[0]
+    assert first.scene.scene_id.int == 103
+    assert [step.scene.scene_id.int for step in first.then] == [104]
+    assert recompute(first.matched, first.penalty) == pytest.approx(first.score, abs=1e-6)
+
+
+async def test_a_share_of_each_video_is_counted_over_picture_and_words() -> None:
+    answer = await by_picture('says:"three cheers"', per_video=1)
+
+    assert len(answer.hits) == len({hit.scene.video_id for hit in answer.hits}) == 2
 
 
 async def test_without_a_model_it_says_so() -> None:

@@ -28,5 +28,8 @@ export const search = (query, { mode, includeWeak = false, limit = 24, signal })
     signal,
   });
 
+export const similar = (sceneId, { limit = 24, signal }) =>
+  call(`/v1/scenes/${encodeURIComponent(sceneId)}/similar?limit=${limit}`, { signal });
+
 export const status = () => call("/v1/status");
 export const video = (id) => call(`/v1/videos/${encodeURIComponent(id)}`);

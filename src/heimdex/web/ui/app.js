@@ -18,18 +18,29 @@ const cards = () => [...results.querySelectorAll(".card")];
 
 // --- searching
 
-async function run(text, { includeWeak = false } = {}) {
+function run(text, { includeWeak = false } = {}) {
+  document.title = `${text} · heimdex`;
+  return show(text, includeWeak, (signal) => api.search(text, { mode: mode(), includeWeak, signal }));
+}
+
+/** More moments that look like one; the query stays where it is, to come back to. */
+function alike(hit) {
+  history.replaceState(null, "", address());
+  document.title = `Like ${hit.title} · heimdex`;
+  return show("", true, (signal) => api.similar(hit.scene_id, { signal }));
+}
+
+async function show(text, includeWeak, ask) {
   running?.abort();
   running = new AbortController();
   const { signal } = running;
   player.close();
   current = -1;
   document.body.classList.remove("at-rest");
-  document.title = `${text} · heimdex`;
   notes.replaceChildren();
   const waiting = setTimeout(showWaiting, 150);
   try {
-    answer = await api.search(text, { mode: mode(), includeWeak, signal });
+    answer = await ask(signal);
     showAnswer(text, includeWeak);
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -232,6 +243,7 @@ at("examples").append(
 at("close").addEventListener("click", stop);
 at("previous").addEventListener("click", () => play(current - 1));
 at("next").addEventListener("click", () => play(current + 1));
+at("similar").addEventListener("click", () => answer?.results[current] && alike(answer.results[current]));
 at("copy").addEventListener("click", async () => {
   const button = at("copy");
   await navigator.clipboard?.writeText(location.href).catch(() => {});

@@ -17,6 +17,7 @@ export function open(hit, query, { hasPrevious, hasNext }) {
   at("about-why").replaceChildren(receipt(hit));
   at("previous").disabled = !hasPrevious;
   at("next").disabled = !hasNext;
+  at("similar").hidden = !hit.scene_id;
   load(hit);
 }
 

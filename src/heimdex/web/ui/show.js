@@ -77,7 +77,8 @@ export function marked(text, query) {
 export function card(hit, query) {
   const image = element("img", { src: hit.thumbnail_url, alt: "", loading: "lazy", decoding: "async" });
   image.addEventListener("error", () => image.replaceWith(element("span", { class: "no-picture" }, "no picture")), { once: true });
-  const time = `${clock(hit.start_s)} – ${clock(hit.end_s)}`;
+  const then = (hit.then ?? []).map((step) => ` → ${clock(step.start_s)}`).join("");
+  const time = `${clock(hit.start_s)} – ${clock(hit.end_s)}${then}`;
   const picture = element("span", { class: "picture" }, image, label(hit), element("span", { class: "time" }, time));
   const tags = element("span", { class: "tags" }, ...[...new Set(reasons(hit).map((match) => match.channel))].map(tag));
   const text = element("span", { class: "snippet" });
