@@ -157,7 +157,8 @@ def line(outcome: FileOutcome) -> str:
         why = outcome.detail or (outcome.reason.explanation if outcome.reason else "")
         return plain(f"{text}: {why.rstrip('.')}. {outcome.remedy}")
     scenes = "1 scene" if outcome.scenes == 1 else f"{outcome.scenes} scenes"
-    return f"{text} ({scenes})" if outcome.scenes else text
+    about = "; ".join([scenes, *outcome.notes])
+    return plain(f"{text} ({about})") if outcome.scenes else text
 
 
 def show_report(report: IndexReport) -> None:

@@ -22,6 +22,13 @@ def test_every_file_is_named_with_its_end(capsys: pytest.CaptureFixture[str]) ->
     assert lines[3] == "1 file: 1 unreadable, 2 ignored."
 
 
+def test_a_video_that_was_read_only_in_part_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    cut = FileOutcome(Path("/v/c.mp4"), Status.INDEXED, scenes=1, notes=("only 21.9 s of the promised 59.0 s",))
+    show_report(IndexReport((cut,), ()))
+
+    assert "/v/c.mp4 (1 scene; only 21.9 s of the promised 59.0 s)" in capsys.readouterr().out
+
+
 def test_a_folder_of_photos_does_not_hide_the_videos(capsys: pytest.CaptureFixture[str]) -> None:
     show_report(IndexReport((), tuple(Path(f"/v/{n}.jpg") for n in range(200))))
 
