@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
@@ -23,6 +24,14 @@ def test_the_shipped_captions_are_as_many_in_each_language() -> None:
     english = [caption for caption in captions if caption.isascii()]
     assert len(captions) == len(set(captions)) == 128
     assert len(english) == 64
+
+
+def test_no_caption_is_asked_where_the_correction_is_measured() -> None:
+    root = Path(__file__).parents[3]
+    measured = [file for folder in ("training", "benchmarks") for file in (root / folder).rglob("*.toml")]
+    texts = [file.read_text(encoding="utf-8") for file in measured]
+    assert texts
+    assert [caption for caption in background_captions() if any(f'"{caption}"' in text for text in texts)] == []
 
 
 def test_nearness_by_hand() -> None:
