@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -165,3 +166,9 @@ class UnreadableFile:
     path: Path
     reason: Reason
     detail: str
+
+
+def title_of(path: Path) -> str:
+    """Return a printable name for people: the file's, without its ending."""
+    name = path.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return " ".join("".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", name)).split()) or "?"

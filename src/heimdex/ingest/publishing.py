@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from heimdex.domain.ids import SceneId, uuid7
-from heimdex.domain.media import Scene
+from heimdex.domain.media import Scene, title_of
 from heimdex.ingest.artefacts import Artefacts
 from heimdex.ingest.decoding import DecodedFile
 from heimdex.ingest.images import read_image
@@ -102,9 +101,3 @@ class Publisher:
 
 def _read_all(paths: Sequence[Path]) -> list[Image]:
     return [read_image(path) for path in paths]
-
-
-def title_of(path: Path) -> str:
-    """Return a printable name for people: the file's, without its ending."""
-    name = path.stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return " ".join("".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", name)).split()) or "?"

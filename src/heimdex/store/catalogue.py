@@ -10,7 +10,7 @@ from typing import Any
 
 from heimdex.domain.errors import NotFound
 from heimdex.domain.ids import VideoId
-from heimdex.domain.media import FileStamp, LibraryStatus, Reason, UnreadableFile
+from heimdex.domain.media import FileStamp, LibraryStatus, Reason, UnreadableFile, title_of
 from heimdex.domain.query import Channel
 from heimdex.ports import IndexedVideo, KnownFile
 from heimdex.store.database import Connection, Database
@@ -55,14 +55,21 @@ class PostgresCatalogue:
         return await self._database.run(work) if sha256 else None
 
     async def link_file(self, file: FileStamp, video_id: VideoId) -> None:
-        """Note that ``file`` holds the content of ``video_id``. Raises NotFound when there is no such video."""
+        """Note that ``file`` holds the content of ``video_id``; renamed, the video takes the new name.
+
+        Raises NotFound when there is no such video.
+        """
 
         async def work(connection: Connection) -> None:
             values = {"tenant": self._tenant, "video_id": video_id}
             row = await (await connection.execute(_SQL["fingerprint_of_video"], values)).fetchone()
             if row is None:
                 raise NotFound("There is no such video in the library.", remedy="Index the file.")
+            former = await (await connection.execute(_SQL["paths_of_video"], values)).fetchall()
             await self._put_file(connection, file, fingerprint=row[0], video_id=video_id)
+            if not await asyncio.to_thread(_any_exists, [path for (path,) in former]):
+                title = storable(title_of(file.path))
+                await connection.execute(_SQL["rename_video"], values | {"title": title})
 
         await self._database.run(work)
 
@@ -164,3 +171,7 @@ def _missing(files: Sequence[tuple[VideoId, Path]]) -> tuple[Path, ...]:
     """Return the files that are gone with their content; one that was moved or has a copy left is not."""
     left = {video_id for video_id, path in files if os.path.lexists(path)}
     return tuple(path for video_id, path in files if video_id not in left)
+
+
+def _any_exists(paths: Sequence[bytes]) -> bool:
+    return any(os.path.lexists(path) for path in paths)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,23 @@ async def test_many_videos_published_at_once_are_all_there(store: Store) -> None
     await asyncio.gather(*(store.catalogue.publish(video) for video in videos))
 
     assert (await store.catalogue.status()).coverage["visual"] == 60
+
+
+async def test_a_renamed_video_takes_its_new_name(store: Store, tmp_path: Path) -> None:
+    former, now = tmp_path / "DSC001.mp4", tmp_path / "생일.mp4"
+    video = made_up_video(["x"], path=former)
+    await store.catalogue.publish(video)
+    now.touch()
+    await store.catalogue.link_file(dataclasses.replace(video.file, path=now), video.video_id)
+
+    assert (await store.shelf.video(video.video_id)).title == "생일"
+
+
+async def test_a_copy_does_not_take_the_name_of_a_video_that_is_still_there(store: Store, tmp_path: Path) -> None:
+    first, copy = tmp_path / "holiday.mp4", tmp_path / "holiday (copy).mp4"
+    first.touch()
+    video = made_up_video(["x"], path=first)
+    await store.catalogue.publish(video)
+    await store.catalogue.link_file(dataclasses.replace(video.file, path=copy), video.video_id)
+
+    assert (await store.shelf.video(video.video_id)).title == "holiday"

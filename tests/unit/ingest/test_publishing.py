@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from heimdex.ingest.publishing import title_of
+from heimdex.domain.media import title_of
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,12 @@ WHERE tenant_id = %(tenant)s AND path_key = %(path_key)s
 -- name: fingerprint_of_video
 SELECT fingerprint FROM video WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s;
 
+-- name: paths_of_video
+SELECT path FROM file WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s;
+
+-- name: rename_video
+UPDATE video SET title = %(title)s WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s;
+
 -- name: move_files
 UPDATE file SET video_id = %(video_id)s, fingerprint = %(fingerprint)s, reason = NULL, detail = ''
 WHERE tenant_id = %(tenant)s AND video_id = ANY (%(former)s);
