@@ -52,11 +52,6 @@ class Tower:
         size = shape[axis] if axis < len(shape) else None
         return size if isinstance(size, int) and size > 0 else None
 
-    def output_dim(self) -> int | None:
-        """Return the last axis of the first output; None when the graph leaves it open."""
-        shape = self._open().get_outputs()[0].shape
-        return shape[-1] if shape and isinstance(shape[-1], int) else None
-
     def providers(self) -> tuple[str, ...]:
         """Return what the graph runs on, first choice first."""
         return tuple(self._open().get_providers())

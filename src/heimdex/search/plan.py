@@ -10,8 +10,6 @@ from typing import Literal
 from heimdex.domain.query import Channel, Intent, Mode, Prior, SearchRequest
 from heimdex.ranking.pool_frames import Pooling
 
-TEXT_CHANNELS = (Channel.TRANSCRIPT, Channel.SUMMARY, Channel.LEXICAL)
-
 #: The guide's weights.
 GUIDE_WEIGHTS: Mapping[Channel, float] = MappingProxyType(
     {Channel.VISUAL: 0.25, Channel.TRANSCRIPT: 0.45, Channel.SUMMARY: 0.10, Channel.LEXICAL: 0.20}
