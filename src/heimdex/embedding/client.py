@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -32,6 +32,8 @@ from heimdex.ports import EmbeddingModel, Image, Matrix
 if TYPE_CHECKING:
     import httpx
 
+T = TypeVar("T")
+
 #: the first attempt may use this much of the time, so that a retry still has some
 _FIRST_SHARE = 0.6
 #: a retry is worth its while only with this much of the time left
@@ -42,11 +44,12 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class _Transient(Exception):
-    """This attempt failed; another may not."""
+    """This attempt failed; another may not, where ``may_pass`` says so."""
 
-    def __init__(self, what: str, wait_s: float = 0.0) -> None:
+    def __init__(self, what: str, wait_s: float = 0.0, *, may_pass: bool = True) -> None:
         super().__init__(what)
         self.wait_s = wait_s
+        self.may_pass = may_pass
 
 
 class HttpEmbedder:
@@ -63,6 +66,7 @@ class HttpEmbedder:
         *,
         max_retries: int = 1,
         model: EmbeddingModel | None = None,
+        remembered: EmbeddingModel | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -71,6 +75,7 @@ class HttpEmbedder:
         Args:
             keys: the first one signs. None only for a service on this machine.
             model: what the library was indexed with, when known: other vectors are then refused.
+            remembered: what the service ran the last time; taken for its model when it cannot be asked.
 
         Raises:
             SettingsInvalid: the address is none, or a service elsewhere would be asked unsigned.
@@ -89,11 +94,15 @@ class HttpEmbedder:
         self._key = keys[0] if keys else None
         self._max_retries = max_retries
         self._model = model
+        self._remembered = remembered
         self._transport = transport
         self._clock = clock
         self._client: httpx.AsyncClient | None = None
         self._breaker = Breaker()
         self._budget = RetryBudget()
+        #: why the service is left alone, when it refused us
+        self._refusal: EmbedderRejected | None = None
+        self._asking: asyncio.Future[EmbeddingModel] | None = None
 
     @property
     def model(self) -> EmbeddingModel:
@@ -105,20 +114,28 @@ class HttpEmbedder:
             )
         return self._model
 
-    def assume(self, model: EmbeddingModel) -> None:
-        """Take ``model`` for the service's until it says otherwise; vectors of another one are refused."""
-        self._model = model
-
     async def discover(self, *, timeout_s: float) -> EmbeddingModel:
-        """Ask `/health` for the model unless it is known. Raises EmbedderUnavailable, EmbedderRejected."""
-        if self._model is None:
-            try:
-                status, _, body = await self._send("GET", HEALTH_PATH, "", b"", timeout_s)
-            except _Transient as error:
-                raise EmbedderUnavailable(f"The embedding service {error}.", remedy=_ALIVE) from None
-            if status != 200:
-                raise EmbedderUnavailable(f"The embedding service answers {status} to /health.")
-            self._model = read_model(read_object(body))
+        """Ask `/health` for the model unless it is known. Raises EmbedderUnavailable, EmbedderRejected.
+
+        However many want to know, one asks. When the service cannot be asked, the model of the last
+        time is taken for its own from then on: vectors of another one are refused.
+        """
+        if self._model is not None:
+            return self._model
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._ask_health(timeout_s))
+            # a failure that nobody waits for any more stays quiet
+            self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        async with _within(timeout_s):
+            return await asyncio.shield(self._asking)
+
+    async def _ask_health(self, timeout_s: float) -> EmbeddingModel:
+        try:
+            found = await self._attempt(_read_health, "GET", HEALTH_PATH, "", b"", timeout_s)
+        except _Transient as error:
+            self._model = self._model or self._remembered
+            raise EmbedderUnavailable(f"The embedding service {error}.", remedy=_ALIVE) from None
+        self._model = self._model or found
         return self._model
 
     async def embed_texts(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
@@ -146,6 +163,8 @@ class HttpEmbedder:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        if self._asking is not None:
+            self._asking.cancel()
         if self._client is not None:
             await self._client.aclose()
             self._client = None
@@ -156,10 +175,15 @@ class HttpEmbedder:
             remaining = until - time.monotonic()
             is_last = attempt == self._max_retries
             try:
-                return await self._attempt(
-                    path, content_type, body, count, remaining * (1 if is_last else _FIRST_SHARE)
-                )
+                seconds = remaining * (1 if is_last else _FIRST_SHARE)
+                rows, said = await self._attempt(
+                    lambda answer: read_answer(answer, count=count, model=self._model),
+                    "POST", path, content_type, body, seconds,
+                )  # fmt: skip
+                self._model = self._model or said
+                return rows
             except _Transient as error:
+                is_last = is_last or not error.may_pass
                 wait_s = error.wait_s + random.uniform(0, _JITTER_S)  # noqa: S311 - spreads load, guards nothing
                 left_s = until - time.monotonic() - wait_s
                 if is_last or left_s < _LEAST_SHARE * remaining or not self._budget.allows():
@@ -167,13 +191,18 @@ class HttpEmbedder:
                 await asyncio.sleep(wait_s)
         raise AssertionError("unreachable")
 
-    async def _attempt(self, path: str, content_type: str, body: bytes, count: int, timeout_s: float) -> Matrix:
+    async def _attempt(
+        self, read: Callable[[bytes], T], method: str, path: str, content_type: str, body: bytes, timeout_s: float
+    ) -> T:
+        """Ask once, unless the breaker is open. Raises _Transient, EmbedderUnavailable, EmbedderRejected."""
         if not self._breaker.admits():
+            if self._refusal is not None:
+                raise EmbedderRejected(self._refusal.message, remedy=self._refusal.remedy)
             raise EmbedderUnavailable("The embedding service failed lately and is left alone for 5 s.", remedy=_ALIVE)
         try:
-            status, headers, answer = await self._send("POST", path, content_type, body, timeout_s)
+            status, headers, answer = await self._send(method, path, content_type, body, timeout_s)
             self._raise_for(status, headers, answer)
-            rows, said = read_answer(answer, count=count, model=self._model)
+            result = read(answer)
         except _Transient:
             self._breaker.failed()
             self._budget.failed()
@@ -184,8 +213,8 @@ class HttpEmbedder:
             raise
         self._breaker.succeeded()
         self._budget.succeeded()
-        self._model = self._model or said
-        return rows
+        self._refusal = None
+        return result
 
     async def _send(
         self, method: str, path: str, content_type: str, body: bytes, timeout_s: float
@@ -239,10 +268,13 @@ class HttpEmbedder:
         if status in (401, 403):
             # every further call would be refused alike
             self._breaker.open()
-            raise EmbedderRejected(
+            self._refusal = EmbedderRejected(
                 f"{status} {_detail(body)}",
                 remedy="Set the same CLIP_RUNPOD_SECRET on both sides, and check both clocks.",
             )
+            raise self._refusal
+        if status >= 500:  # a fault of the service: asked again at once it would do the same
+            raise _Transient(f"answers {status}: {_detail(body)}", may_pass=False)
         raise EmbedderRejected(f"The embedding service answers {status}: {_detail(body)}.", remedy=_ALIVE)
 
     def _open(self) -> httpx.AsyncClient:
@@ -266,6 +298,10 @@ async def _within(timeout_s: float) -> AsyncIterator[None]:
         raise EmbedderUnavailable(
             f"The embedding service timed out: no answer within {max(0.0, timeout_s):.3g} s.", remedy=_ALIVE
         ) from None
+
+
+def _read_health(body: bytes) -> EmbeddingModel:
+    return read_model(read_object(body))
 
 
 def _retry_after_s(headers: httpx.Headers) -> float:

@@ -8,8 +8,9 @@
     textual/tokenizer_config.json
     calibration.json                  ours, optional: weak, medium, strong
 
-Two keys of ``config.json`` are ours: ``model_id`` (otherwise the folder's name) and ``knows``
-(``"drawings"`` for a model that does not know photographs).
+Three keys of ``config.json`` are ours: ``model_id`` (otherwise the folder's name), ``knows``
+(``"drawings"`` for a model that does not know photographs) and ``languages`` (tags such as ``en``
+of the texts that it can read; otherwise those of the registry).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 from heimdex.domain.errors import ModelInvalid
 from heimdex.embedding.checksum import files_revision
 from heimdex.embedding.preprocess import Preprocessing, parse_preprocessing
+from heimdex.embedding.registry import find_known
 from heimdex.embedding.tokenise import Tokenising, parse_tokenising
 from heimdex.ports import Calibration, EmbeddingModel
 
@@ -73,14 +75,23 @@ def read_clip_folder(path: Path) -> ClipFolder:
         tokenising = parse_tokenising(config, tokenizer_config)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ModelInvalid(f"The model in {path} cannot be used: {error}.", remedy=BRING_AGAIN) from None
+    model_id = str(config.get("model_id") or path.resolve().name)
     model = EmbeddingModel(
-        model_id=str(config.get("model_id") or path.resolve().name),
+        model_id=model_id,
         revision=files_revision(path, deciding_files(path)),
         dim=dim,
         notice=DRAWINGS_NOTICE if config.get("knows") == "drawings" else "",
         calibration=read_calibration(path),
+        languages=_languages(model_id, config.get("languages")),
     )
     return ClipFolder(path, model, preprocessing, tokenising)
+
+
+def _languages(model_id: str, said: object) -> tuple[str, ...]:
+    if isinstance(said, list):
+        return tuple(str(tag) for tag in said)
+    known = find_known(model_id)
+    return known.languages if known is not None else ()
 
 
 def deciding_files(path: Path) -> list[Path]:

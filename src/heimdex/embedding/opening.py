@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from heimdex.domain.errors import EmbedderUnavailable
+from heimdex.domain.errors import HeimdexError
 from heimdex.embedding.client import HttpEmbedder
 from heimdex.embedding.keys import parse_keys
 from heimdex.embedding.local import LocalEmbedder
@@ -39,8 +39,10 @@ async def open_embedder(
 ) -> AsyncIterator[Embedder]:
     """Yield the embedder: over HTTP when ``url`` is set, otherwise the folder that ``model`` means.
 
-    A service that is down at the start does not stop anything: its model is remembered from the time
-    before, beside the other models, or stays unknown, and searches degrade until it is back.
+    A service is never waited for here: it is asked for its model beside what the caller does next, and
+    a text to embed meanwhile waits within its own time. One that is down or hangs does not stop
+    anything: its model is remembered from the time before, beside the other models, or stays
+    unknown, and searches degrade until it is back.
 
     Args:
         discover: ask a service at once which model it runs; otherwise its first embedding asks.
@@ -55,12 +57,16 @@ async def open_embedder(
         finally:
             local.close()
         return
-    remote = HttpEmbedder(url, parse_keys(secret, keys), max_retries=max_retries)
+    file = models_dir / _REMEMBERED
+    known = await asyncio.to_thread(_recall, file, url)
+    remote = HttpEmbedder(url, parse_keys(secret, keys), max_retries=max_retries, remembered=known)
+    asking = asyncio.create_task(_discover(remote, file, url)) if discover else None
     try:
-        if discover:
-            await _discover(remote, models_dir / _REMEMBERED, url)
         yield remote
     finally:
+        if asking is not None:
+            asking.cancel()
+            await asyncio.wait({asking})
         await remote.aclose()
 
 
@@ -68,18 +74,15 @@ async def _discover(remote: HttpEmbedder, file: Path, url: str) -> None:
     try:
         found = await remote.discover(timeout_s=_DISCOVER_TIMEOUT_S)
         await asyncio.to_thread(_remember, file, url, found)
-    except EmbedderUnavailable as error:
-        known = await asyncio.to_thread(_recall, file, url)
-        if known is not None:
-            remote.assume(known)
-        log.warning("CLIP text embedding failed: the service does not answer", reason=error.message)
+    except HeimdexError as error:
+        log.warning("CLIP text embedding failed: the service does not say its model", reason=error.message)
 
 
 def _remember(file: Path, url: str, model: EmbeddingModel) -> None:
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")
-        known = {name: getattr(model, name) for name in ("model_id", "revision", "dim", "notice")}
+        known = {name: getattr(model, name) for name in ("model_id", "revision", "dim", "notice", "languages")}
         fresh.write_text(json.dumps({"url": url, "model": known}))
         fresh.replace(file)
 
@@ -87,6 +90,8 @@ def _remember(file: Path, url: str, model: EmbeddingModel) -> None:
 def _recall(file: Path, url: str) -> EmbeddingModel | None:
     try:
         content = json.loads(file.read_text())
-        return EmbeddingModel(**content["model"]) if content["url"] == url else None
+        known = content["model"]
+        known["languages"] = tuple(known.get("languages", ()))
+        return EmbeddingModel(**known) if content["url"] == url else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

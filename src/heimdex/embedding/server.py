@@ -115,7 +115,8 @@ class EmbeddingService:
     def _named(self) -> dict[str, Any]:
         model = self._embedder.model
         named = {"model": model.model_id, "revision": model.revision, "dim": model.dim}
-        return named | ({"notice": model.notice} if model.notice else {})
+        named |= {"notice": model.notice} if model.notice else {}
+        return named | ({"languages": list(model.languages)} if model.languages else {})
 
     def _check_model(self, asked: object) -> None:
         if asked is not None and asked != self._embedder.model.model_id:

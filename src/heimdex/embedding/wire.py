@@ -89,7 +89,11 @@ def read_model(content: Mapping[str, Any]) -> EmbeddingModel:
     dim = content.get("dim")
     if not isinstance(name, str) or not isinstance(dim, int) or not 1 <= dim <= 16_000:
         raise _invalid(f"no model and dimension (model {name!r}, dim {dim!r})")
-    return EmbeddingModel(name, str(content.get("revision", "")), dim, notice=str(content.get("notice", "")))
+    languages = content.get("languages")
+    return EmbeddingModel(
+        name, str(content.get("revision", "")), dim, notice=str(content.get("notice", "")),
+        languages=tuple(map(str, languages)) if isinstance(languages, list) else (),
+    )  # fmt: skip
 
 
 def text_batches(texts: Sequence[str]) -> Iterator[list[str]]:

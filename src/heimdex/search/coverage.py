@@ -7,8 +7,9 @@ import time
 
 from heimdex.domain.errors import EmbedderUnavailable
 from heimdex.domain.query import Channel
-from heimdex.ports import Embedder, SceneIndex, TextEmbedder
+from heimdex.ports import Embedder, EmbeddingModel, SceneIndex, TextEmbedder
 from heimdex.ranking.languages import can_read
+from heimdex.search import log_lines
 from heimdex.search.deadline import Deadline, within
 from heimdex.search.plan import SearchConfig
 
@@ -16,12 +17,24 @@ from heimdex.search.plan import SearchConfig
 _REMEMBER_S = 60.0
 
 
-def unread(query: str, text_embedder: TextEmbedder | None) -> dict[Channel, str]:
-    """Return the channel of meaning, with the reason, when its model does not know the language of the query."""
-    if text_embedder is None or can_read(text_embedder.model.languages, query):
-        return {}
-    model = text_embedder.model
-    return {Channel.TRANSCRIPT: f"{model.model_id} reads {', '.join(model.languages)} only"}
+def unread(seen: str, embedder: Embedder | None, said: str, text_embedder: TextEmbedder | None) -> dict[Channel, str]:
+    """Return the dense channels whose model does not know the language of its part of the query, with the reason."""
+    asked = ((Channel.VISUAL, seen, _known(embedder)), (Channel.TRANSCRIPT, said, _known(text_embedder)))
+    found = {
+        channel: f"{model.model_id} reads {', '.join(model.languages)} only"
+        for channel, text, model in asked
+        if model is not None and not can_read(model.languages, text)
+    }
+    for channel, reason in found.items():
+        log_lines.unread(channel.value, reason)
+    return found
+
+
+def _known(embedder: Embedder | TextEmbedder | None) -> EmbeddingModel | None:
+    try:
+        return embedder.model if embedder is not None else None
+    except EmbedderUnavailable:  # a service that has not answered yet
+        return None
 
 
 class Coverage:
@@ -53,9 +66,8 @@ class Coverage:
     ) -> str:
         if embedder is None:
             return absent
-        try:
-            model = embedder.model
-        except EmbedderUnavailable:  # a service that has not answered yet; the channel will ask it and report
+        model = _known(embedder)
+        if model is None:  # the channel will ask it and report
             return ""
         key = (channel, model.model_id, model.revision)
         if time.monotonic() - self._seen.get(key, float("-inf")) < _REMEMBER_S:

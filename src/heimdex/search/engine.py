@@ -185,7 +185,7 @@ class SearchEngine:
         intent = clause.intent
         log_lines.routed(intent)
         missing = await self._coverage.missing(self._embedder, self._text_embedder, config, deadline)
-        missing |= unread(clause.said, self._text_embedder)
+        missing |= unread(clause.seen, self._embedder, clause.said, self._text_embedder)
         plan = make_plan(request, intent, config, missing | clause.restricted)
         question = self._question(request, clause, config, deadline)
 
@@ -196,7 +196,7 @@ class SearchEngine:
         refuse_silence(answered)
         ranked = await rank(question, plan, request, config, answered)
         evidence = self._evidence(clause, answered, ranked)
-        hits = await make_hits(self._index, request, answered, ranked, evidence, needed=needed, less=less)
+        hits = await make_hits(self._index, request, answered, ranked, evidence, deadline, needed=needed, less=less)
         return Found(intent, plan, question, answered, ranked, evidence, hits)
 
     def _question(self, request: SearchRequest, clause: Clause, config: SearchConfig, deadline: Deadline) -> Question:

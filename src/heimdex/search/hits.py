@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from heimdex.domain.errors import StoreTimeout
+from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, SearchRequest
-from heimdex.domain.results import Hit, Label
+from heimdex.domain.results import Hit, Label, SceneDetails
 from heimdex.ports import SceneIndex
 from heimdex.ranking.fuse import Ranking
+from heimdex.search.deadline import Deadline, within
 from heimdex.search.evidence import Evidence, matches, moment_of
 from heimdex.search.hearing import hear
 from heimdex.search.page import less_of_the_same
@@ -16,6 +19,8 @@ from heimdex.search.retrieve import Answered
 
 #: hits are labelled in steps of this many, until there are enough
 _STEP = 50
+#: channels that took all the time leave this much to read what they found
+_LEAST_S = 0.5
 
 
 async def make_hits(
@@ -24,6 +29,7 @@ async def make_hits(
     answered: Mapping[Channel, Answered],
     ranked: Ranked,
     evidence: Evidence,
+    deadline: Deadline,
     *,
     needed: int | None,
     less: bool = True,
@@ -33,6 +39,9 @@ async def make_hits(
     Args:
         needed: stop when there are this many; None gives all.
         less: less of the same, as the request asks; False keeps every scene.
+
+    Raises:
+        StoreTimeout: the database stopped answering after the channels had.
     """
     lost = Channel.LEXICAL not in answered or answered[Channel.LEXICAL].loss is not None
     order = _possible(request, ranked.order, evidence, words_lost=lost)
@@ -45,7 +54,7 @@ async def make_hits(
     kept: list[Hit] = []
     for start in range(0, len(order), _STEP):
         step = order[start : start + _STEP]
-        details = await index.details([scene for scene, _ in step])
+        details = await _details(index, [scene for scene, _ in step], deadline)
         for scene, score in step:
             if scene not in details:  # removed while we searched
                 continue
@@ -60,6 +69,14 @@ async def make_hits(
         if needed is not None and len(kept) >= needed:
             break
     return kept
+
+
+async def _details(index: SceneIndex, scenes: Sequence[SceneId], deadline: Deadline) -> Mapping[SceneId, SceneDetails]:
+    seconds = max(_LEAST_S, deadline.left_s())
+    try:
+        return await within(seconds, index.details(scenes))
+    except TimeoutError:
+        raise StoreTimeout("The database stopped answering in mid-search.", remedy="Try again.") from None
 
 
 def _possible(request: SearchRequest, order: Ranking, evidence: Evidence, *, words_lost: bool) -> Ranking:

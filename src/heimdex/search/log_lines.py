@@ -35,6 +35,11 @@ def degraded_to_speech() -> None:
     log.info(line, mode=Mode.SKIP.value)
 
 
+def unread(channel: str, reason: str) -> None:
+    line = f"Channel {channel} skipped: {reason}"
+    log.warning(line, channel=channel)
+
+
 def visual_skipped() -> None:
     log.info("Visual channel skipped: no CLIP embedding")
 

@@ -87,14 +87,15 @@ class Question:
         """
         embedder = self.embedder
         assert embedder is not None  # noqa: S101  the plan skips CLIP without one
-        seconds = self.deadline.left_s(self.config.clip_timeout_s)
+        # one budget for all that CLIP is asked
+        budget = Deadline(self.deadline.left_s(self.config.clip_timeout_s))
 
         async def ask(text: str) -> Matrix:
-            return await embedder.embed_texts([text], timeout_s=seconds)
+            return await embedder.embed_texts([text], timeout_s=budget.left_s())
 
         try:
-            model = await self._clip_model(ask)
-            found = await self._embed("clip", text, model, self.visual_cache, ask, self.deadline.left_s(seconds))
+            model = await self._clip_model(budget)
+            found = await self._embed("clip", text, model, self.visual_cache, ask, budget.left_s())
         except Loss as loss:
             log_lines.clip_failed(loss)
             raise
@@ -102,15 +103,16 @@ class Question:
             log_lines.clip_embedded(model.dim, found.took_ms)
         return found
 
-    async def _clip_model(self, ask: Callable[[str], Awaitable[Matrix]]) -> EmbeddingModel:
-        """Return the model; a service says with its first answer which one it runs."""
+    async def _clip_model(self, budget: Deadline) -> EmbeddingModel:
+        """Return the model; a service says with its first answer, be it to nothing, which one it runs."""
         assert self.embedder is not None  # noqa: S101
         try:
             return self.embedder.model
         except EmbedderUnavailable:
             pass
         try:
-            await within(self.deadline.left_s(self.config.clip_timeout_s), _waiting(ask(self.text)))
+            seconds = budget.left_s()
+            await within(seconds, self.embedder.embed_texts([], timeout_s=seconds))
             return self.embedder.model
         except Exception as error:
             raise embedding_loss("clip", error) from error
@@ -149,10 +151,6 @@ class Question:
         if found.stale:
             self.remarks.append("stale_embedding")
         return found
-
-
-async def _waiting(answer: Awaitable[Matrix]) -> Matrix:
-    return await answer
 
 
 async def visual(question: Question) -> Retrieved:

@@ -46,6 +46,14 @@ def test_a_model_may_name_itself_and_say_that_it_knows_drawings(folder: Path) ->
     assert model.notice.startswith("The built-in pocket model knows drawings, not photographs")
 
 
+def test_a_model_says_what_it_can_read_or_the_registry_does(folder: Path) -> None:
+    assert read_clip_folder(folder).model.languages == ()
+    _edit(folder / "config.json", model_id="ViT-B-32__openai")
+    assert read_clip_folder(folder).model.languages == ("en",)
+    _edit(folder / "config.json", languages=["ko"])
+    assert read_clip_folder(folder).model.languages == ("ko",)
+
+
 def test_the_revision_is_of_the_content_not_of_the_place(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "elsewhere")
     (copy / "calibration.json").write_text('{"weak": 0.1, "medium": 0.2, "strong": 0.3}')

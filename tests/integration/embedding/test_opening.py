@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,12 @@ def folder(tmp_path: Path) -> Path:
     return write_tiny_clip(tmp_path / "models" / "tiny")
 
 
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110 - a file has no event to wait for
+            await asyncio.sleep(0.01)
+
+
 async def test_without_an_address_the_model_runs_here(folder: Path) -> None:
     async with open_embedder(url=None, secret=None, model="tiny", models_dir=folder.parent) as embedder:
         assert isinstance(embedder, LocalEmbedder)
@@ -57,13 +63,28 @@ async def test_a_service_that_is_down_is_known_from_last_time(folder: Path) -> N
     ):
         rows = await embedder.embed_texts(["red car"], timeout_s=30)
         known = embedder.model
+        await _until((models / "embedding-service.json").exists)
     listener.close()
 
     async with open_embedder(url=url, secret=SECRET, model="tiny", models_dir=models) as embedder:
-        assert embedder.model == known
-        assert rows.shape == (1, known.dim)
         with pytest.raises(EmbedderUnavailable):
             await embedder.embed_texts(["red car"], timeout_s=5)
+        assert embedder.model == known
+        assert rows.shape == (1, known.dim)
+
+
+async def test_a_service_that_hangs_at_the_first_contact_holds_nobody_up(tmp_path: Path) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))  # the kernel accepts, nobody ever reads
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    async with open_embedder(url=url, secret=SECRET, model="tiny", models_dir=tmp_path) as embedder:
+        asking = next(task for task in asyncio.all_tasks() if "_discover" in repr(task.get_coro()))
+        assert not asking.done()  # opened while the question for the model is still open
+        with pytest.raises(EmbedderUnavailable, match="timed out"):
+            await embedder.embed_texts(["red car"], timeout_s=0.1)
+        assert not asking.done()  # answered before that question was given up
+    assert asking.done()
+    listener.close()
 
 
 async def test_a_service_that_never_answered_stops_nothing_but_what_needs_it(tmp_path: Path) -> None:
@@ -92,7 +113,7 @@ async def test_another_services_model_is_not_recalled(folder: Path) -> None:
         _service(folder, listener) as url,
         open_embedder(url=url, secret=SECRET, model="tiny", models_dir=models),
     ):
-        pass
+        await _until((models / "embedding-service.json").exists)
     listener.close()
 
     async with open_embedder(url="http://127.0.0.1:9", secret=SECRET, model="tiny", models_dir=models) as embedder:

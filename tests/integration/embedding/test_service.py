@@ -227,6 +227,14 @@ async def test_the_client_learns_the_model_from_the_service(app: Any, local: Loc
     assert client.model.revision == local.model.revision
 
 
+async def test_the_client_learns_what_the_model_can_read(tmp_path: Path) -> None:
+    english = LocalEmbedder(write_tiny_clip(tmp_path / "english", config={"languages": ["en"]}), threads=1)
+    app = create_embedding_app(english, [KEY])
+    client = HttpEmbedder("http://service", [KEY], transport=httpx.ASGITransport(app))
+
+    assert (await client.discover(timeout_s=TIMEOUT_S)).languages == ("en",)
+
+
 async def test_many_callers_at_once_get_their_own_rows(app: Any, local: LocalEmbedder) -> None:
     client = HttpEmbedder("http://service", [KEY], transport=httpx.ASGITransport(app), model=local.model)
     texts = [f"{'red ' * (i % 4)}{'car' if i % 2 else 'dog'}" for i in range(60)]
@@ -294,9 +302,44 @@ async def test_a_refused_signature_says_401_and_stops_asking() -> None:
         await client.embed_texts(["car"], timeout_s=5)
     assert "CLIP_RUNPOD_SECRET" in raised.value.remedy
 
-    with pytest.raises(EmbedderUnavailable):
+    # left alone, and still for the reason that it gave
+    with pytest.raises(EmbedderRejected, match=r"^401 c d"):
         await client.embed_texts(["car"], timeout_s=5)
     assert len(asked) == 1
+
+
+async def test_a_fault_inside_the_service_is_not_asked_for_again() -> None:
+    client, asked = _client(_status(500), _good)
+
+    with pytest.raises(EmbedderUnavailable, match="500"):
+        await client.embed_texts(["car"], timeout_s=5)
+    assert len(asked) == 1
+
+
+async def test_however_many_want_to_know_the_model_one_asks(app: Any, local: LocalEmbedder) -> None:
+    asked: list[str] = []
+
+    class Counting(httpx.ASGITransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.path)
+            return await super().handle_async_request(request)
+
+    client = HttpEmbedder("http://service", [KEY], transport=Counting(app))
+    rows = await asyncio.gather(*(client.embed_texts([], timeout_s=TIMEOUT_S) for _ in range(20)))
+
+    assert asked == ["/health"]
+    assert {row.shape for row in rows} == {(0, local.model.dim)}
+
+
+async def test_a_service_that_does_not_say_its_model_is_left_alone_too() -> None:
+    client, asked = _client(_status(503))
+    client._model = None
+    for _ in range(30):
+        with pytest.raises(EmbedderUnavailable):
+            await client.embed_texts(["car"], timeout_s=5)
+
+    assert {request.url.path for request in asked} == {"/health"}
+    assert len(asked) <= 12
 
 
 async def test_retries_are_as_many_as_set() -> None:

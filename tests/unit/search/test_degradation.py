@@ -12,11 +12,11 @@ import pytest
 from structlog.testing import capture_logs
 from tests.unit.search.library import CLIP, FakeModel, Planted, engine, library, text_model
 
-from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, StoreUnavailable
+from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, StoreTimeout, StoreUnavailable
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, Mode, SearchFilter
 from heimdex.domain.results import Candidate, ChannelStatus, SceneDetails, SearchAnswer
-from heimdex.ports import EmbeddingModel, Retrieved, SceneFrames, Vector, WordQuery
+from heimdex.ports import EmbeddingModel, Matrix, Retrieved, SceneFrames, Vector, WordQuery
 from heimdex.search.plan import SearchConfig
 from heimdex.search.request import check
 from heimdex.testing.scene_index import InMemorySceneIndex
@@ -91,6 +91,7 @@ class FaultyIndex:
         return await self.inner.frames(model, scene_ids, timeout_s=timeout_s)
 
     async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]:
+        await self._meet("details")
         return await self.inner.details(scene_ids)
 
     async def covered(self, channel: Channel, model: EmbeddingModel | None) -> int:
@@ -136,9 +137,16 @@ async def test_with_clip_failing_the_order_is_that_of_skip(fault: str, mode: str
 class Shy(FakeModel):
     """A service that says with its first answer which model it runs."""
 
+    answered = False
+
+    async def embed_texts(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
+        rows = await super().embed_texts(texts, timeout_s=timeout_s)
+        self.answered = True
+        return rows
+
     @property
     def model(self) -> EmbeddingModel:
-        if not self.asked or self.error:
+        if not self.answered:
             raise EmbedderUnavailable("has not said yet")
         return CLIP
 
@@ -148,7 +156,9 @@ class Shy(FakeModel):
 
 
 async def test_a_service_is_asked_for_its_model_first() -> None:
-    assert not (await ask(clip=Shy(), mode="recall")).degraded
+    shy = Shy()
+    assert not (await ask(clip=shy, mode="recall")).degraded
+    assert shy.asked == ["red car"]  # for its model it was asked nothing
     down = await ask(clip=Shy(error=EmbedderUnavailable("Connection refused")), mode="recall")
     assert down.degraded_reasons == ("clip_unavailable",)
     assert order(down) == order(await ask(mode="skip"))
@@ -224,6 +234,11 @@ async def test_a_database_that_is_down_is_an_error_that_says_so() -> None:
         with pytest.raises(StoreUnavailable, match="No search channel answered") as refused:
             await ask(faults=faults, mode=mode)
         assert refused.value.http_status == 503
+
+
+async def test_a_database_that_hangs_after_the_channels_answered_is_not_waited_for() -> None:
+    with pytest.raises(StoreTimeout, match="mid-search"):
+        await ask(faults={"details": 60.0}, mode="skip", config=replace(QUICK, deadline_s=0.1))
 
 
 async def test_an_expired_vector_keeps_the_mode_and_is_told() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.unit.search.library import CLIP, FakeModel, Planted, engine, library, scene_id, text_model
 
 from heimdex.domain.query import Channel, Mode
@@ -62,6 +63,23 @@ async def test_an_english_model_is_not_asked_for_the_meaning_of_korean() -> None
     assert answer.channels[Channel.TRANSCRIPT].status is ChannelStatus.SKIPPED
     assert answer.channels[Channel.TRANSCRIPT].reason.endswith("reads en only")
     assert not answer.degraded
+
+
+@pytest.mark.parametrize("mode", ["auto", "recall", "rerank"])
+async def test_an_english_clip_model_is_not_asked_for_korean_pictures(mode: str) -> None:
+    english = FakeModel(model=replace(CLIP, languages=("en",)))
+    search = engine(index(), english, text_model())
+    with capture_logs() as logs:
+        korean = await search.search(check("빨간 자동차", mode=mode))
+    assert english.asked == []
+    assert korean.mode_used is Mode.SKIP
+    assert korean.channels[Channel.VISUAL].status is ChannelStatus.SKIPPED
+    assert korean.channels[Channel.VISUAL].reason == "clip-test reads en only"
+    assert not korean.degraded
+    assert "Channel visual skipped: clip-test reads en only" in [line["event"] for line in logs]
+
+    await search.search(check("red car", mode=mode))
+    assert english.asked == ["red car"]
 
 
 async def test_a_silent_scene_is_found_by_a_routed_rerank_and_not_by_an_explicit_one() -> None:
