@@ -152,6 +152,10 @@ class Catalogue(Protocol):
         """Return the video already indexed from the same bytes with the same settings."""
         ...
 
+    async def paths_of_content(self, sha256: str) -> list[Path]:
+        """Return the paths under which these bytes are known, gone or not."""
+        ...
+
     async def link_file(self, file: FileStamp, video_id: VideoId) -> None:
         """Note that ``file`` holds the content of ``video_id``: moved, renamed or a copy."""
         ...

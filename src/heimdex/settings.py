@@ -35,9 +35,14 @@ class SearchSettings(_Section):
     rerank_pool: Literal["union", "text"] = Field(
         "union", description="Which candidates CLIP reranks when `auto` chose rerank; `text` is the guide's."
     )
-    frame_pooling: Literal["softmax", "max", "mean", "top2"] = Field(
+    fusion: Literal["min_max", "rrf"] = Field(
+        "min_max", description="How channels become one ranking: weighted `min_max`, or weighted reciprocal ranks."
+    )
+    rrf_k: float = Field(60.0, gt=0, le=10_000, description="Rank offset of `rrf`; larger flattens the first ranks.")
+    frame_pooling: Literal["softmax", "max", "mean", "top_k"] = Field(
         "max", description="How the keyframes of a scene become its visual score; `max` is the best of them."
     )
+    frame_top_k: int = Field(2, ge=1, le=8, description="Keyframes of a scene that `top_k` takes the mean of.")
     hub_correction: float = Field(
         0.0, ge=0, le=2,
         description="How far scenes that look near to every query are held back: 0 not at all, 0.75 as published.",

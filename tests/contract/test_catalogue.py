@@ -93,6 +93,16 @@ async def test_a_moved_file_is_linked_without_a_second_video(catalogue: Catalogu
     assert (await catalogue.status()).videos == 1
 
 
+async def test_the_paths_of_a_content_are_those_of_its_copies(catalogue: Catalogue) -> None:
+    video = made_up_video(["hello"])
+    await catalogue.publish(video)
+    await catalogue.publish(made_up_video(["other"], path=Path("/videos/other.mp4")))
+    await catalogue.link_file(moved(video, "/elsewhere/two.mp4"), video.video_id)
+
+    assert await catalogue.paths_of_content(video.file.sha256) == [Path("/elsewhere/two.mp4"), video.file.path]
+    assert await catalogue.paths_of_content("") == []
+
+
 async def test_linking_to_a_video_that_is_not_there_is_refused(catalogue: Catalogue) -> None:
     with pytest.raises(NotFound):
         await catalogue.link_file(FileStamp(Path("/a.mp4"), 1, 1, "ab"), VideoId(uuid7()))

@@ -14,7 +14,7 @@ from heimdex.domain.errors import DimensionMismatch
 from heimdex.domain.ids import SceneId, VideoId, uuid7
 from heimdex.domain.query import Channel, SearchFilter
 from heimdex.ports import Catalogue, IndexedVideo, SceneIndex, WordQuery
-from heimdex.ranking.tokens import query_terms
+from heimdex.ranking.tokens import query_phrases, quoted_phrases
 from heimdex.store import Store
 from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.library import MEANING_MODEL, VISUAL_MODEL, axis, made_up_video, unit_rows
@@ -38,9 +38,8 @@ class Library:
         return [candidate.scene_id for candidate in found.candidates]
 
     async def words(self, text: str, limit: int = 10, within: SearchFilter = EVERYTHING) -> list[SceneId]:
-        terms = query_terms(text)
         found = await self.scenes.match_words(
-            WordQuery(terms.phrases, terms.required), limit=limit, within=within, timeout_s=5
+            WordQuery(query_phrases(text), quoted_phrases(text)), limit=limit, within=within, timeout_s=5
         )
         return [candidate.scene_id for candidate in found.candidates]
 
@@ -288,7 +287,7 @@ async def test_scenes_that_say_what_is_excluded_are_not_found(library: Library) 
         answer = await library.scenes.match_words(query, limit=10, within=EVERYTHING, timeout_s=5)
         return {candidate.scene_id for candidate in answer.candidates}
 
-    goodbye = query_terms("goodbye").phrases
+    goodbye = query_phrases("goodbye")
     assert await found(WordQuery(goodbye, excluded=(("my", "friend"),))) == set(ids(video, 1))
     assert await found(WordQuery(goodbye, excluded=(("dear",), ("s",)))) == set(ids(video, 0))
     assert await found(WordQuery((), (("goodbye",),), (("dear",),))) == set(ids(video, 0, 2))

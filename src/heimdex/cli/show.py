@@ -72,8 +72,9 @@ def _line(result: Mapping[str, Any]) -> Text:
 
 
 def why(result: Mapping[str, Any]) -> str:
-    """Return the channels that brought a result, the one that added most first: ``seen, words``."""
-    matched = sorted(result["matched"], key=lambda match: -match["normalised"] * match["weight"])
+    """Return the kinds of evidence that count for a result, the one that added most first: ``seen, words``."""
+    counting = [match for match in result["matched"] if match["label"] != "none"]
+    matched = sorted(counting, key=lambda match: -match["normalised"] * match["weight"])
     names = [_WHY.get(match["channel"], match["channel"]) for match in matched]
     return ", ".join(dict.fromkeys(names))
 
@@ -84,7 +85,8 @@ def receipt_line(match: Mapping[str, Any]) -> str:
     part = match["normalised"] * match["weight"]
     return (
         f"{match['channel']:<10} {place:<9} raw {match['raw']:.4f}  "
-        f"normalised {match['normalised']:.4f} × weight {match['weight']:.4f} = {part:.4f}"
+        f"normalised {match['normalised']:.4f} × weight {match['weight']:.4f} = {part:.4f}  "
+        f"{'does not count' if match['label'] == 'none' else match['label']}"
     )
 
 

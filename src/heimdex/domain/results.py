@@ -51,6 +51,8 @@ class Match:
     raw: float
     normalised: float
     weight: float
+    #: how much this evidence means by itself; ``NONE`` moved the score and is no reason to show the scene
+    label: Label = Label.NONE
     frame_s: float | None = None
     text: str | None = None
     text_span: Span | None = None

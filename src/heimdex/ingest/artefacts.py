@@ -1,9 +1,8 @@
 """Keyframes and decoding results on disk, addressed by the content of the video.
 
-``<content>/<settings>/`` holds the JPEGs and ``decoded.json``; ``<content>/published`` names the
-fingerprint that the library holds. A result is made in a staging folder and renamed when it is
-whole, so what carries its final name is never half written. Staging folders are held by a lock
-of the living process; those without one belong to a killed run and are removed.
+``<content>/<settings>/`` holds the JPEGs and ``decoded.json``. A result is made in a staging folder
+and renamed when it is whole, so what carries its final name is never half written. Staging folders
+are held by a lock of the living process; those without one belong to a killed run and are removed.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ except ImportError:  # a platform without file locks: staging folders stay until
 
 _STAGING = ".staging"
 _RESULT = "decoded.json"
-_PUBLISHED = "published"
 
 
 class Artefacts:
@@ -81,23 +79,12 @@ class Artefacts:
         _flush(folder.parent)
         return self._placed(bare, folder.relative_to(self._root))
 
-    def note_published(self, sha256: str, settings: str, fingerprint: str) -> None:
-        """Remember what the library holds, and drop results of other settings."""
-        content = self._content(sha256)
+    def drop_others(self, sha256: str, settings: str) -> None:
+        """Drop the results of other settings: the library holds those of ``settings`` now."""
         with contextlib.suppress(OSError):
-            fresh = content / f".{_PUBLISHED}-{os.getpid()}"
-            fresh.write_text(fingerprint, "utf-8")
-            fresh.replace(content / _PUBLISHED)
-            for other in content.iterdir():
+            for other in self._content(sha256).iterdir():
                 if other.is_dir() and other.name != settings:
                     shutil.rmtree(other, ignore_errors=True)
-
-    def published(self, sha256: str) -> str | None:
-        """Return the fingerprint with which this content was last published, as far as is known here."""
-        try:
-            return (self._content(sha256) / _PUBLISHED).read_text("utf-8")
-        except OSError:
-            return None
 
     def sweep(self) -> int:
         """Remove the staging folders of runs that were killed; return how many."""

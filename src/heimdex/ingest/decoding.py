@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,12 +60,15 @@ class FileDecoder:
         stamp = FileStamp(path, 0, 0)
         try:
             stamp = await asyncio.to_thread(hashing.stamp, path)
-            beside = await asyncio.to_thread(self.transcripts.read_sidecars, path)
-            wanted = fingerprint.with_text(self.settings, beside)
             known = await self.catalogue.known_file(path)
-            if known is not None and (outcome := self._as_before(known, stamp, wanted)) is not None:
-                return outcome
+            if known is not None and _same_bytes(known, stamp):
+                beside = await self._beside(path, known.file.sha256)
+                wanted = fingerprint.with_text(self.settings, beside)
+                if (outcome := self._as_before(known, stamp, wanted)) is not None:
+                    return outcome
             stamp = await self._hash(stamp, on_progress)
+            beside = await self._beside(path, stamp.sha256)
+            wanted = fingerprint.with_text(self.settings, beside)
             if (outcome := await self._by_content(stamp, wanted, known)) is not None:
                 return outcome
             decoded = await asyncio.to_thread(self._decode, stamp, on_progress)
@@ -75,13 +79,24 @@ class FileDecoder:
         segments = tuple(beside) or decoded.segments
         return DecodedFile(stamp, video_id or VideoId(uuid7()), decoded, segments, wanted)
 
+    async def _beside(self, path: Path, sha256: str) -> list[Segment]:
+        """Return the text beside the content: of its copies that are there, the first by path that has any.
+
+        Whatever the order in which copies are indexed, they agree on it.
+        """
+        copies = await self.catalogue.paths_of_content(sha256)
+
+        def read() -> list[Segment]:
+            for copy in sorted({path, *copies}, key=os.fsencode):
+                if (copy == path or copy.is_file()) and (found := self.transcripts.read_sidecars(copy)):
+                    return found
+            return []
+
+        return await asyncio.to_thread(read)
+
     def _as_before(self, known: KnownFile, stamp: FileStamp, wanted: str) -> FileOutcome | None:
-        if (known.file.size_bytes, known.file.mtime_ns) != (stamp.size_bytes, stamp.mtime_ns):
-            return None
         if known.reason is None:
-            if not fingerprint.covers(known.fingerprint, wanted):
-                return None
-            return FileOutcome(stamp.path, Status.UNCHANGED)
+            return FileOutcome(stamp.path, Status.UNCHANGED) if known.fingerprint == wanted else None
         if known.reason in _PASSING or known.fingerprint != fingerprint.with_limits(wanted, self.limits):
             return None
         reason = known.reason
@@ -100,18 +115,15 @@ class FileDecoder:
 
     async def _by_content(self, stamp: FileStamp, wanted: str, known: KnownFile | None) -> FileOutcome | None:
         """Link the file when the library holds its bytes already."""
-        noted = self.artefacts.published(stamp.sha256)
-        for held in dict.fromkeys([wanted, noted if noted and fingerprint.covers(noted, wanted) else wanted]):
-            video_id = await self.catalogue.find_content(stamp.sha256, held)
-            if video_id is None:
-                continue
-            try:
-                await self.catalogue.link_file(stamp, video_id)
-            except NotFound:  # removed meanwhile: index it anew
-                continue
-            touched = known is not None and known.file.sha256 == stamp.sha256 and known.reason is None
-            return FileOutcome(stamp.path, Status.UNCHANGED if touched else Status.LINKED)
-        return None
+        video_id = await self.catalogue.find_content(stamp.sha256, wanted)
+        if video_id is None:
+            return None
+        try:
+            await self.catalogue.link_file(stamp, video_id)
+        except NotFound:  # removed meanwhile: index it anew
+            return None
+        touched = known is not None and known.file.sha256 == stamp.sha256 and known.reason is None
+        return FileOutcome(stamp.path, Status.UNCHANGED if touched else Status.LINKED)
 
     def _decode(self, stamp: FileStamp, on_progress: Callable[[float], None]) -> DecodedVideo:
         earlier = self.artefacts.load(stamp.sha256, self.decoding)
@@ -145,3 +157,8 @@ class FileDecoder:
     def _check_stop(self) -> None:
         if self.stop.is_set():
             raise Stopped
+
+
+def _same_bytes(known: KnownFile, stamp: FileStamp) -> bool:
+    """Whether a file is as it was when it was read, as far as its size and date tell."""
+    return (known.file.size_bytes, known.file.mtime_ns) == (stamp.size_bytes, stamp.mtime_ns)

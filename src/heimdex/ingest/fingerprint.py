@@ -24,7 +24,7 @@ def of_settings(decoding: str, visual: EmbeddingModel, meaning: EmbeddingModel |
 
 
 def with_text(settings: str, beside: Sequence[Segment]) -> str:
-    """Add the text that lies beside one file, nothing when there is none."""
+    """Add the text that lies beside the content, nothing when there is none."""
     if not beside:
         return settings
     lines = [[s.span.start_s, s.span.end_s, s.text, s.language] for s in beside]
@@ -34,15 +34,6 @@ def with_text(settings: str, beside: Sequence[Segment]) -> str:
 def with_limits(fingerprint: str, limits: str) -> str:
     """Add the limits that refused a file."""
     return f"{fingerprint}!{limits}"
-
-
-def covers(published: str, wanted: str) -> bool:
-    """Whether a published video is what a file with fingerprint ``wanted`` would become.
-
-    A file without text beside it is content with any text that a copy of it brought: a copy never
-    takes words away.
-    """
-    return published == wanted or ("+" not in wanted and published.partition("+")[0] == wanted)
 
 
 def _digest(value: object) -> str:

@@ -47,7 +47,7 @@ class Publisher:
         meaning = await self._understand(transcripts)
         on_progress(_SAID)
         await self.catalogue.publish(self._assemble(found, transcripts, visual, meaning))
-        await asyncio.to_thread(self.artefacts.note_published, found.file.sha256, self.decoding, found.fingerprint)
+        await asyncio.to_thread(self.artefacts.drop_others, found.file.sha256, self.decoding)
         return FileOutcome(
             found.file.path, Status.INDEXED, scenes=len(scenes), segments=len(found.segments),
             notes=found.decoded.facts.notes,

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Pooling = Literal["softmax", "max", "mean", "top2"]
+Pooling = Literal["softmax", "max", "mean", "top_k"]
 
 #: τ of the softmax over cosines: towards 0 it is the best keyframe, towards infinity the mean of all
 TEMPERATURE = 0.1
@@ -22,13 +22,14 @@ def pool_frames(
     how: Pooling,
     *,
     temperature: float = TEMPERATURE,
+    top_k: int = 2,
 ) -> NDArray[np.float64]:
     """Return one score in [-1, 1] for each scene, from those of its keyframes.
 
     With s_i = cos(q, f_i):
 
     - ``max``: the best s_i;
-    - ``top2``: the mean of the two best s_i;
+    - ``top_k``: the mean of the ``top_k`` best s_i, or of all where a scene has fewer;
     - ``mean``: cos(q, Σ f_i);
     - ``softmax``: cos(q, Σ w_i · f_i), w = softmax(s / τ). Every keyframe has a say, those that
       are about the query a greater one.
@@ -50,8 +51,8 @@ def pool_frames(
     best = np.maximum.reduceat(cosines, starts)
     if how == "max":
         return best
-    if how == "top2":
-        return _mean_of_two_best(cosines, owner, starts)
+    if how == "top_k":
+        return _mean_of_best(cosines, owner, starts, top_k)
     heat = np.inf if how == "mean" else temperature
     weights = np.exp((cosines - best[owner]) / heat)
     direction = np.add.reduceat(weights[:, None] * rows, starts, axis=0)
@@ -61,10 +62,10 @@ def pool_frames(
     return np.where((norms < _LEAST_NORM) | (sizes == 1), best, np.clip(pooled, -1.0, 1.0))
 
 
-def _mean_of_two_best(
-    cosines: NDArray[np.float64], owner: NDArray[np.int64], starts: NDArray[np.int64]
+def _mean_of_best(
+    cosines: NDArray[np.float64], owner: NDArray[np.int64], starts: NDArray[np.int64], top_k: int
 ) -> NDArray[np.float64]:
     ordered = cosines[np.lexsort((-cosines, owner))]
-    sizes = np.diff(starts, append=len(owner))
-    two: NDArray[np.float64] = (ordered[starts] + ordered[starts + np.minimum(1, sizes - 1)]) / 2
-    return two
+    taken = np.arange(len(owner)) - starts[owner] < top_k
+    sums = np.add.reduceat(np.where(taken, ordered, 0.0), starts)
+    return np.asarray(sums / np.minimum(np.diff(starts, append=len(owner)), top_k), dtype=np.float64)

@@ -66,6 +66,11 @@ def find_chains(sides: Sequence[Sequence[Step]], within_s: Sequence[float]) -> l
 
 def _of_one_video(sides: Sequence[Sequence[Step]], within_s: Sequence[float]) -> list[Chain]:
     n = len(sides)
+
+    def so_far(chain: Chain) -> tuple[float, float]:
+        """Rank chains of the same length by what they bring to the whole; equals by the later scene before."""
+        return sum(step.score for step in chain.steps) / n - chain.penalty, chain.steps[-2].span.start_s
+
     best = [Chain((step,), 0.0) for step in sides[0]]
     for side, window in zip(sides[1:], within_s, strict=True):
         longer = []
@@ -76,7 +81,7 @@ def _of_one_video(sides: Sequence[Sequence[Step]], within_s: Sequence[float]) ->
                 if (gap := gap_s(chain.steps[-1].span, step.span)) is not None and gap <= window
             ]
             if reached:
-                longer.append(max(reached, key=lambda chain: (chain.score, chain.steps[-2].span.start_s)))
+                longer.append(max(reached, key=so_far))
         best = longer
     return best
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import cache
 
 from heimdex.ranking.korean import is_hangul, query_stem, with_particles
@@ -23,16 +22,6 @@ _RUN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "\uff07": "'", "\u00b4": "'", "`": "'"})
 _QUOTED = re.compile(r'"([^"]+)"|\u201c([^\u201d]+)\u201d|\u300c([^\u300d]+)\u300d|\u00ab([^\u00bb]+)\u00bb')
-
-
-@dataclass(frozen=True, slots=True)
-class QueryTerms:
-    """A query as runs of index terms, in the shape of `heimdex.ports.WordQuery`."""
-
-    #: one for each word; any of them adds to the score
-    phrases: tuple[Phrase, ...]
-    #: one for each quoted phrase; every one must occur
-    required: tuple[Phrase, ...]
 
 
 def normalise(text: str) -> str:
@@ -106,8 +95,3 @@ def quoted_phrases(text: str) -> tuple[Phrase, ...]:
 def query_phrases(text: str) -> tuple[Phrase, ...]:
     """Return every word of a query as a run of index terms, in order, without repeats."""
     return tuple(dict.fromkeys(phrase for word in content_words(text) for phrase in word if phrase))
-
-
-def query_terms(text: str) -> QueryTerms:
-    """Return what full-text search looks for: words that help and quoted phrases that must occur."""
-    return QueryTerms(phrases=query_phrases(text), required=quoted_phrases(text))

@@ -16,7 +16,6 @@ from heimdex.ranking.labels import (
     label_cosine,
     label_outlier,
     label_words,
-    strongest,
 )
 from heimdex.ranking.rerank import Blended
 from heimdex.ranking.signals import spoken_part
@@ -62,10 +61,6 @@ class Evidence:
             labels[Channel.LEXICAL] = label_words(self.spoken, " ".join(s.text for s in details.segments))
         return labels
 
-    def label(self, scene: SceneId, details: SceneDetails) -> Label:
-        """Return the best label of any kind of evidence."""
-        return strongest(self.labels(scene, details).values())
-
 
 def matches(
     scene: SceneId,
@@ -74,6 +69,7 @@ def matches(
     found: Mapping[Channel, Mapping[SceneId, Candidate]],
     blended: Blended | None,
     heard: Heard,
+    labels: Mapping[Channel, Label],
 ) -> tuple[Match, ...]:
     """Return a scene's receipt: the sum of ``normalised · weight`` over it is the scene's score."""
     base_weight = 1.0 if blended is None else blended.base_weight
@@ -91,6 +87,7 @@ def matches(
                 raw=candidate.raw,
                 normalised=fused.normalised[channel][scene],
                 weight=weight * base_weight,
+                label=labels.get(channel, Label.NONE),
                 frame_s=candidate.frame_s,
                 text=heard.text if is_speech else None,
                 text_span=heard.span if is_speech else None,
@@ -105,6 +102,7 @@ def matches(
                 raw=blended.clip,
                 normalised=blended.clip_normalised,
                 weight=blended.clip_weight,
+                label=labels.get(Channel.VISUAL, Label.NONE),
                 frame_s=clip.frame_s if clip else None,
             )
         )

@@ -18,6 +18,7 @@ async def pooled(
     candidates: Sequence[Candidate],
     how: Pooling,
     *,
+    top_k: int = 2,
     timeout_s: float,
 ) -> list[Candidate]:
     """Return the candidates with the score that ``how`` gives their keyframes, best first.
@@ -27,5 +28,7 @@ async def pooled(
     if how == "max" or not candidates:
         return list(candidates)
     frames = await index.frames(model, [candidate.scene_id for candidate in candidates], timeout_s=timeout_s)
-    scores = dict(zip(frames.scene_ids, pool_frames(query, frames.vectors, frames.owner, how).tolist(), strict=True))
+    scores = dict(
+        zip(frames.scene_ids, pool_frames(query, frames.vectors, frames.owner, how, top_k=top_k).tolist(), strict=True)
+    )
     return finite([replace(c, raw=scores.get(c.scene_id, c.raw)) for c in candidates])

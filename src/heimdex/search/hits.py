@@ -10,6 +10,7 @@ from heimdex.domain.query import Channel, SearchRequest
 from heimdex.domain.results import Hit, Label, SceneDetails
 from heimdex.ports import SceneIndex
 from heimdex.ranking.fuse import Ranking
+from heimdex.ranking.labels import strongest
 from heimdex.search.deadline import Deadline, within
 from heimdex.search.evidence import Evidence, matches, moment_of
 from heimdex.search.hearing import hear
@@ -58,11 +59,12 @@ async def make_hits(
         for scene, score in step:
             if scene not in details:  # removed while we searched
                 continue
-            label = evidence.label(scene, details[scene])
+            labels = evidence.labels(scene, details[scene])
+            label = strongest(labels.values())
             if label is Label.NONE and not request.include_weak:
                 continue
             heard = hear(evidence.spoken, details[scene].segments)
-            receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), heard)
+            receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), heard, labels)
             moment_s = moment_of(details[scene], receipt, heard)
             found.append(Hit(len(found) + 1, details[scene], score, label, moment_s, receipt, heard.text))
         kept = less_of_the_same(found, request) if less else found

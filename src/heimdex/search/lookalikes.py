@@ -69,7 +69,7 @@ def _hits(found: Sequence[Candidate], details: Mapping[SceneId, SceneDetails]) -
             continue
         score = normalised[candidate.scene_id]
         label = Label.STRONG if candidate.raw >= _SAME_PICTURE else label_outlier(candidate.raw, scores)
-        match = Match(Channel.VISUAL, rank, candidate.raw, score, 1.0, candidate.frame_s)
+        match = Match(Channel.VISUAL, rank, candidate.raw, score, 1.0, label, candidate.frame_s)
         hits.append(Hit(rank, scene, score, label, scene.span.start_s, (match,), _first_words(scene)))
     return hits
 

@@ -38,6 +38,7 @@ class SearchConfig:
     rerank_pool: Literal["union", "text"] = "union"
     #: how the keyframes of a scene become its visual score
     frame_pooling: Pooling = "max"
+    frame_top_k: int = 2
     #: how far scenes that are near to everything are held back; 0 not at all
     hub_correction: float = 0.0
     fusion: Literal["min_max", "rrf"] = "min_max"

@@ -171,7 +171,8 @@ async def _corrected(question: Question, vector: Vector, candidates: Sequence[Ca
     assert embedder is not None  # noqa: S101
     seconds = question.deadline.left_s(config.channel_timeout_s)
     found = await pooled(
-        question.index, embedder.model, vector, candidates, config.frame_pooling, timeout_s=seconds
+        question.index, embedder.model, vector, candidates, config.frame_pooling,
+        top_k=config.frame_top_k, timeout_s=seconds,
     )  # fmt: skip
     # it may use half of what is left: its loss costs nothing, that of the channel would
     seconds = question.deadline.left_s(config.channel_timeout_s) / 2

@@ -60,18 +60,31 @@ class PostgresCatalogue:
         Raises NotFound when there is no such video.
         """
 
+        values = {"tenant": self._tenant, "video_id": video_id, "title": storable(title_of(file.path))}
+
+        async def look(connection: Connection) -> list[bytes]:
+            return [path for (path,) in await (await connection.execute(_SQL["paths_of_video"], values)).fetchall()]
+
+        # disks can be slow: looked at before the transaction, not inside it
+        renamed = not await asyncio.to_thread(_any_exists, await self._database.run(look))
+
         async def work(connection: Connection) -> None:
-            values = {"tenant": self._tenant, "video_id": video_id}
             row = await (await connection.execute(_SQL["fingerprint_of_video"], values)).fetchone()
             if row is None:
                 raise NotFound("There is no such video in the library.", remedy="Index the file.")
-            former = await (await connection.execute(_SQL["paths_of_video"], values)).fetchall()
             await self._put_file(connection, file, fingerprint=row[0], video_id=video_id)
-            if not await asyncio.to_thread(_any_exists, [path for (path,) in former]):
-                title = storable(title_of(file.path))
-                await connection.execute(_SQL["rename_video"], values | {"title": title})
+            if renamed:
+                await connection.execute(_SQL["rename_video"], values)
 
         await self._database.run(work)
+
+    async def paths_of_content(self, sha256: str) -> list[Path]:
+        async def work(connection: Connection) -> list[Path]:
+            values = {"tenant": self._tenant, "sha256": sha256}
+            cursor = await connection.execute(_SQL["paths_of_content"], values)
+            return [to_path(path) for (path,) in await cursor.fetchall()]
+
+        return await self._database.run(work) if sha256 else []
 
     async def record_unreadable(self, file: FileStamp, reason: Reason, detail: str, fingerprint: str) -> None:
         """List ``file`` with its reason. Scenes of the same, unchanged bytes stay searchable."""

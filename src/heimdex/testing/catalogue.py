@@ -33,6 +33,9 @@ class InMemoryCatalogue:
                 return video.video_id
         return None
 
+    async def paths_of_content(self, sha256: str) -> list[Path]:
+        return sorted(path for path, known in self.files.items() if sha256 and known.file.sha256 == sha256)
+
     async def link_file(self, file: FileStamp, video_id: VideoId) -> None:
         if video_id not in self.videos:
             raise NotFound("There is no such video in the library.", remedy="Index the file.")

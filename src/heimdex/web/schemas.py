@@ -74,6 +74,8 @@ class MatchOut(BaseModel):
     raw: float
     normalised: float
     weight: float
+    #: how much this evidence means by itself; `none` moved the score and is no reason to show the scene
+    label: str
     frame_s: float | None
     text: str | None
 
@@ -85,6 +87,7 @@ class MatchOut(BaseModel):
             raw=match.raw,
             normalised=match.normalised,
             weight=match.weight,
+            label=match.label.value,
             frame_s=match.frame_s,
             text=match.text,
         )

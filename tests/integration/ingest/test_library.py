@@ -158,6 +158,39 @@ async def test_a_copy_without_subtitles_takes_no_words_away(world: World) -> Non
     assert len(world.published().segments) == 2
 
 
+async def test_words_go_with_the_subtitle_file_that_brought_them(world: World) -> None:
+    world.video("a.mp4")
+    (world.folder / "a.srt").write_text(SRT)
+    await world.index()
+    (world.folder / "a.srt").unlink()
+
+    assert statuses(await world.index()) == {"a.mp4": Status.INDEXED}
+    assert world.published().segments == ()
+    assert world.decoder.decoded == ["a.mp4"]
+    assert statuses(await world.index()) == {"a.mp4": Status.UNCHANGED}
+
+
+async def test_of_copies_with_other_subtitles_the_first_by_path_decides(world: World) -> None:
+    world.video("b.mp4", b"the same")
+    (world.folder / "b.srt").write_text(SRT.replace("hello", "from b"))
+    await world.index()
+    world.video("a.mp4", b"the same")
+    (world.folder / "a.srt").write_text(SRT.replace("hello", "from a"))
+
+    assert statuses(await world.index()) == {"a.mp4": Status.INDEXED, "b.mp4": Status.UNCHANGED}
+    assert world.published().segments[0].text == "from a"
+    for paths in ([], [world.folder / "b.mp4"], [world.folder / "a.mp4"]):
+        assert set(statuses(await world.index(*paths)).values()) == {Status.UNCHANGED}
+
+    (world.folder / "a.srt").unlink()
+    await world.index(world.folder / "b.mp4")
+    assert world.published().segments[0].text == "from b"
+    (world.folder / "a.srt").write_text(SRT)
+    (world.folder / "a.mp4").unlink()
+    assert statuses(await world.index()) == {"b.mp4": Status.UNCHANGED}
+    assert len(world.catalogue.videos) == 1
+
+
 async def test_an_unreadable_file_is_listed_and_tried_again_when_a_limit_rises(world: World) -> None:
     world.video("a.mp4")
     world.video("long.mp4")

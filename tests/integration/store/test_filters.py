@@ -13,7 +13,7 @@ import pytest
 from heimdex.domain.ids import VideoId, uuid7
 from heimdex.domain.query import Channel, SearchFilter
 from heimdex.ports import IndexedVideo, WordQuery
-from heimdex.ranking.tokens import query_terms
+from heimdex.ranking.tokens import query_phrases
 from heimdex.store import Store
 from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.library import VISUAL_MODEL, made_up_video, unit_rows
@@ -70,8 +70,7 @@ async def test_filters_admit_what_brute_force_admits(store: Store) -> None:
     rng = random.Random(7)
     videos = [video(number, rng) for number in range(40)]
     memory = await published(store, videos)
-    terms = query_terms("goodbye car")
-    words = WordQuery(terms.phrases, terms.required)
+    words = WordQuery(query_phrases("goodbye car"))
     sizes = set()
     for number in range(120):
         within = random_filter(rng, videos)

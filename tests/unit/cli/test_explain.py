@@ -28,6 +28,12 @@ PLANTED = [
 ]
 
 
+CONFIGS = [
+    SearchConfig(), SearchConfig(fusion="rrf", rrf_k=7.0), SearchConfig(rerank_pool_size=2),
+    SearchConfig(hub_correction=0.75, frame_pooling="top_k"),
+]  # fmt: skip
+
+
 def searching(config: SearchConfig | None = None) -> SearchEngine:
     return engine(library(*PLANTED), FakeModel(), text_model(), config)
 
@@ -37,7 +43,7 @@ async def wire(search: SearchEngine, query: str, **options: Any) -> dict[str, An
     return AnswerOut.of(answer).model_dump(mode="json")
 
 
-@pytest.mark.parametrize("config", [SearchConfig(), SearchConfig(fusion="rrf"), SearchConfig(rerank_pool_size=2)])
+@pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("mode", ["auto", "recall", "rerank", "skip"])
 @pytest.mark.parametrize("query", ["red car", "tteokbokki scene", "goodbye", '"the red car"', "see:red car"])
 async def test_every_score_can_be_computed_from_what_is_told(config: SearchConfig, mode: str, query: str) -> None:

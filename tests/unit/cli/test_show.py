@@ -9,8 +9,10 @@ import pytest
 from heimdex.cli.show import clock, show_answer, why
 
 
-def _match(channel: str, normalised: float, weight: float = 0.5, rank: int | None = 1) -> dict[str, Any]:
-    return {"channel": channel, "rank": rank, "raw": 0.3, "normalised": normalised, "weight": weight}
+def _match(channel: str, normalised: float, weight: float = 0.5, label: str = "strong") -> dict[str, Any]:
+    return {
+        "channel": channel, "rank": 1, "raw": 0.3, "normalised": normalised, "weight": weight, "label": label,
+    }  # fmt: skip
 
 
 def _answer(**changes: Any) -> dict[str, Any]:
@@ -45,6 +47,12 @@ def test_the_channel_that_added_most_comes_first() -> None:
     matched = [_match("lexical", 0.2), _match("visual", 1.0), _match("transcript", 0.9, 0.4)]
 
     assert why({"matched": matched}) == "seen, said, words"
+
+
+def test_evidence_that_means_nothing_is_not_named() -> None:
+    matched = [_match("visual", 1.0, label="none"), _match("lexical", 0.2, label="weak")]
+
+    assert why({"matched": matched}) == "words"
 
 
 def test_a_moment_in_lines(capsys: pytest.CaptureFixture[str]) -> None:

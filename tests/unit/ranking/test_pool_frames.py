@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from heimdex.ranking.pool_frames import Pooling, pool_frames
 
-WAYS: tuple[Pooling, ...] = ("softmax", "max", "mean", "top2")
+WAYS: tuple[Pooling, ...] = ("softmax", "max", "mean", "top_k")
 QUERY = np.array([1.0, 0.0, 0.0], np.float32)
 
 
@@ -21,16 +21,18 @@ def at(cosine: float, axis: int = 1) -> list[float]:
     return row
 
 
-def pooled(how: Pooling, *scenes: list[list[float]], temperature: float = 0.1) -> list[float]:
+def pooled(how: Pooling, *scenes: list[list[float]], temperature: float = 0.1, top_k: int = 2) -> list[float]:
     rows = np.array([row for scene in scenes for row in scene], np.float32)
     owner = np.repeat(np.arange(len(scenes)), [len(scene) for scene in scenes])
-    return list(map(float, pool_frames(QUERY, rows, owner, how, temperature=temperature)))
+    return list(map(float, pool_frames(QUERY, rows, owner, how, temperature=temperature, top_k=top_k)))
 
 
 def test_by_hand() -> None:
     scene = [at(0.8, 1), at(0.6, 2), at(0.0, 1)]
     assert pooled("max", scene) == pytest.approx([0.8])
-    assert pooled("top2", scene) == pytest.approx([0.7])
+    assert pooled("top_k", scene) == pytest.approx([0.7])
+    assert pooled("top_k", scene, top_k=1) == pytest.approx([0.8])
+    assert pooled("top_k", scene, [at(0.5)], top_k=5) == pytest.approx([1.4 / 3, 0.5])
     # the sum of the three is (1.4, 0.6 + 1, 0.8)
     assert pooled("mean", scene) == pytest.approx([1.4 / math.hypot(1.4, 1.6, 0.8)])
     # weights exp(0), exp(-2), exp(-8)

@@ -63,6 +63,14 @@ def test_three_sides_are_three_scenes_in_a_row() -> None:
     assert starts([[step(0)], [step(20)], [step(10)]], [60, 60]) == []
 
 
+def test_a_chain_is_judged_as_part_of_the_whole() -> None:
+    # among two scenes the first would win, among three the nearer does
+    sides = [[step(25.0, 0.78125), step(40.0, 0.71875)], [step(45.0, 0.0)], [step(50.0, 0.0)]]
+    (found,) = find_chains(sides, [17, 17])
+
+    assert found.steps[0].span.start_s == 40.0
+
+
 STEPS = st.lists(
     st.builds(step, st.integers(0, 12).map(lambda n: n * 5.0), st.floats(0, 1), video=st.integers(1, 2)),
     max_size=6, unique_by=lambda s: s.scene_id,

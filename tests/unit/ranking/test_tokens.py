@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heimdex.ranking.tokens import content_words, index_terms, normalise, query_phrases, query_terms, quoted_phrases
+from heimdex.ranking.tokens import content_words, index_terms, normalise, query_phrases, quoted_phrases
 
 TEXT = st.text(alphabet=st.sampled_from("ab é'’자동차가를 12\"“”\n😀の漢"), max_size=40)
 
@@ -69,7 +69,7 @@ def test_a_korean_noun_of_one_syllable_counts_as_one_word() -> None:
 
 
 def test_quoted_phrases_are_required_and_apostrophes_do_not_quote() -> None:
-    assert query_terms('the line "we are here" now').required == (("we", "are", "here"),)
+    assert quoted_phrases('the line "we are here" now') == (("we", "are", "here"),)
     assert quoted_phrases("he's sure we're in") == ()
     assert quoted_phrases('an "open quote') == ()
     assert quoted_phrases("“자동차가”") == (("자동", "동차", "차가"),)

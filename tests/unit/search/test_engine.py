@@ -45,6 +45,17 @@ async def test_what_is_seen_comes_first_when_the_query_is_about_what_is_seen() -
     assert answer.hits[0].matched[0].frame_s == 15.0
 
 
+async def test_a_match_says_whether_its_evidence_counts() -> None:
+    answer = await ask("the red car is fast", mode="recall")
+    said = next(hit for hit in answer.hits if hit.scene.scene_id.int == 4)
+
+    labels = {match.channel: match.label for match in said.matched}
+    assert labels[Channel.LEXICAL] is Label.STRONG
+    assert labels[Channel.VISUAL] is Label.NONE
+    for hit in answer.hits:
+        assert hit.label in {match.label for match in hit.matched}
+
+
 async def test_what_is_said_comes_first_when_the_query_is_about_what_is_said() -> None:
     answer = await ask("he says goodbye")
 

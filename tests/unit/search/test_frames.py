@@ -36,7 +36,7 @@ async def ask(how: Pooling, query: str, mode: Mode) -> SearchAnswer:
     )
 
 
-@pytest.mark.parametrize(("how", "first"), [("max", 1), ("mean", 2), ("top2", 2), ("softmax", 2)])
+@pytest.mark.parametrize(("how", "first"), [("max", 1), ("mean", 2), ("top_k", 2), ("softmax", 2)])
 @pytest.mark.parametrize("mode", [Mode.RECALL, Mode.RERANK])
 async def test_the_setting_decides_which_scene_is_better(how: Pooling, first: int, mode: Mode) -> None:
     answer = await ask(how, "red car", mode)

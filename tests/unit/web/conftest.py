@@ -53,7 +53,7 @@ class FakeSearcher:
         if self.error:
             raise self.error
         scene = SceneDetails(SCENE, VIDEO, "Traffic", Path("/v/a.mp4"), Span(12.5, 18.0), 60.0, 25.0, (), ())
-        match = Match(Channel.VISUAL, 1, 0.31, 1.0, 0.5, frame_s=13.0)
+        match = Match(Channel.VISUAL, 1, 0.31, 1.0, 0.5, Label.STRONG, frame_s=13.0)
         hit = Hit(1, scene, 0.5, Label.STRONG, 12.5, (match,), "the red car")
         return SearchAnswer(
             query=request.query,

@@ -9,6 +9,12 @@ SELECT video_id FROM video
 WHERE tenant_id = %(tenant)s AND sha256 = %(sha256)s AND fingerprint = %(fingerprint)s
 ORDER BY published_at DESC LIMIT 1;
 
+-- name: paths_of_content
+-- By their videos: an index leads there, and files of one content share a video.
+SELECT f.path FROM video v JOIN file f ON f.tenant_id = v.tenant_id AND f.video_id = v.video_id
+WHERE v.tenant_id = %(tenant)s AND v.sha256 = %(sha256)s AND f.sha256 = %(sha256)s
+ORDER BY f.path;
+
 -- name: add_tenant
 INSERT INTO tenant (tenant_id, name) VALUES (%(tenant)s, %(name)s) ON CONFLICT (tenant_id) DO NOTHING;
 

@@ -43,12 +43,17 @@ export function clock(seconds) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
-/** The channels that count for a hit, most important first. */
-export function reasons(hit) {
+/** The lines of a receipt, those that added most first. */
+function lines(hit) {
   return hit.matched
     .map((match) => ({ ...match, part: match.normalised * match.weight }))
     .filter((match) => match.rank !== null || match.part > 0)
     .sort((a, b) => b.part - a.part);
+}
+
+/** The channels whose evidence counts for a hit, most important first. */
+export function reasons(hit) {
+  return [...new Set(lines(hit).filter((match) => match.label !== "none").map((match) => match.channel))];
 }
 
 export function label(hit) {
@@ -80,7 +85,7 @@ export function card(hit, query) {
   const then = (hit.then ?? []).map((step) => ` → ${clock(step.start_s)}`).join("");
   const time = `${clock(hit.start_s)} – ${clock(hit.end_s)}${then}`;
   const picture = element("span", { class: "picture" }, image, label(hit), element("span", { class: "time" }, time));
-  const tags = element("span", { class: "tags" }, ...[...new Set(reasons(hit).map((match) => match.channel))].map(tag));
+  const tags = element("span", { class: "tags" }, ...reasons(hit).map(tag));
   const text = element("span", { class: "snippet" });
   if (hit.snippet) text.append(marked(hit.snippet, query));
   const button = element(
@@ -95,13 +100,14 @@ export function card(hit, query) {
 /** One row a channel: how much it added to the score, and where it stood there. */
 export function receipt(hit) {
   const rows = document.createDocumentFragment();
-  for (const match of reasons(hit)) {
+  for (const match of lines(hit)) {
     const bar = element("i", { class: `bar ${CHANNELS[match.channel]?.word ?? ""}` });
     const fill = element("b");
     fill.style.width = `${Math.round(100 * Math.max(0, Math.min(1, match.normalised)))}%`;
     bar.append(fill);
-    const place = match.rank === null ? "reordered" : `no. ${match.rank}`;
-    rows.append(element("dt", {}, tag(match.channel)), element("dd", {}, bar, element("span", {}, place)));
+    const place = match.label === "none" ? "does not count" : match.rank === null ? "reordered" : `no. ${match.rank}`;
+    const kind = match.label === "none" ? "idle" : "";
+    rows.append(element("dt", { class: kind }, tag(match.channel)), element("dd", {}, bar, element("span", {}, place)));
   }
   return rows;
 }
