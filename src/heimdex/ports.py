@@ -26,11 +26,18 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Cosines of one model below which a best match means little, measured on held-out data."""
+    """Cosines of one model below which a best match means little, measured on held-out data.
+
+    Raises ValueError unless -1 <= weak <= medium <= strong <= 1.
+    """
 
     weak: float
     medium: float
     strong: float
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.weak <= self.medium <= self.strong <= 1:  # NaN fails too
+            raise ValueError("weak <= medium <= strong are due, cosines from -1 to 1")
 
 
 @dataclass(frozen=True, slots=True)

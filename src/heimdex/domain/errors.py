@@ -6,6 +6,7 @@ HeimdexError
 ├── NotFound
 ├── MediaRejected         one file, one reason
 ├── EmbedderUnavailable   retrying may help
+│   └── EmbedderPaused    it failed lately and is left alone
 ├── EmbedderRejected      retrying will not help
 ├── ModelInvalid          a model folder that cannot be used
 ├── DimensionMismatch
@@ -76,6 +77,10 @@ class EmbedderUnavailable(HeimdexError):
 
     code = "embedder_unavailable"
     http_status = 503
+
+
+class EmbedderPaused(EmbedderUnavailable):
+    """The model failed lately, and is left alone for some seconds; it was not asked."""
 
 
 class EmbedderRejected(HeimdexError):

@@ -1,11 +1,14 @@
 """Requests that arrive while the model is busy are answered together.
 
-No waiting window: an idle model starts at once, and what comes meanwhile is the next batch.
+No waiting window: an idle model starts at once, and what comes meanwhile is the next batch. What
+cannot be answered in its time is refused when it comes, so that an overloaded model works for those
+who still wait.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,12 +22,20 @@ from heimdex.ports import Matrix
 
 T = TypeVar("T")
 
+#: how much the newest batch counts in the smoothed time of one
+_NEWEST = 0.3
+
 
 class Overloaded(HeimdexError):
     """More work waits than will be done in time."""
 
     code = "overloaded"
     http_status = 503
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message, remedy="Try again in a second.")
+        #: ``queue_full`` or ``too_late``
+        self.reason = reason
 
 
 @dataclass(eq=False, slots=True)
@@ -45,6 +56,7 @@ class Batcher(Generic[T]):
         most_items: int,
         capacity: int,
         clock: Callable[[], float] = time.monotonic,
+        on_batch: Callable[[int], None] = lambda items: None,
     ) -> None:
         """Keep the model.
 
@@ -52,11 +64,15 @@ class Batcher(Generic[T]):
             embed: items and seconds -> (len(items), dim) rows.
             most_items: of one batch; a larger request goes alone.
             capacity: items that may wait; more are refused.
+            on_batch: told the items of every batch.
         """
         self._embed = embed
         self._most = most_items
         self._capacity = capacity
         self._clock = clock
+        self._on_batch = on_batch
+        #: smoothed seconds of one batch, None before the first
+        self._batch_s: float | None = None
         self._waiting: deque[_Job[T]] = deque()
         self._running: asyncio.Task[None] | None = None
 
@@ -69,17 +85,26 @@ class Batcher(Generic[T]):
         """Return (len(items), dim) rows and the seconds that the items waited.
 
         Raises:
-            Overloaded: the queue is full.
+            Overloaded: the queue is full, or so long that the answer would come too late.
             EmbedderUnavailable: the time was over before the model was asked.
         """
-        if self._waiting and self.waiting + len(items) > self._capacity:
-            raise Overloaded("The embedding service has more work than it can do.", remedy="Try again in a second.")
+        self._check_room(len(items), timeout_s)
         now = self._clock()
         job = _Job(items, now + timeout_s, asyncio.get_running_loop().create_future(), now)
         self._waiting.append(job)
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._work())
         return await job.answer
+
+    def _check_room(self, items: int, timeout_s: float) -> None:
+        if self._running is None or self._running.done():
+            return  # an idle model takes anything
+        ahead = self.waiting
+        if ahead and ahead + items > self._capacity:
+            raise Overloaded("queue_full", "The embedding service has more work than it can do.")
+        batches = 1 + math.ceil((ahead + items) / self._most)  # the running one counts whole
+        if self._batch_s is not None and batches * self._batch_s > timeout_s:
+            raise Overloaded("too_late", "The embedding service cannot answer in time: too much waits already.")
 
     async def _work(self) -> None:
         while batch := self._next_batch():
@@ -108,7 +133,11 @@ class Batcher(Generic[T]):
         started = self._clock()
         # the most patient one decides: the others have gone by themselves
         timeout_s = max(job.until for job in batch) - started
-        rows = await self._embed([item for job in batch for item in job.items], timeout_s)
+        items = [item for job in batch for item in job.items]
+        self._on_batch(len(items))
+        rows = await self._embed(items, timeout_s)
+        took_s = self._clock() - started
+        self._batch_s = took_s if self._batch_s is None else (1 - _NEWEST) * self._batch_s + _NEWEST * took_s
         ends = np.cumsum([len(job.items) for job in batch])
         for job, part in zip(batch, np.split(rows, ends[:-1]), strict=True):
             if not job.answer.done():

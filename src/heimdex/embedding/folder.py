@@ -133,19 +133,12 @@ def read_calibration(path: Path) -> Calibration | None:
         return None
     content = read_json(path / "calibration.json")
     try:
-        weak, medium, strong = (float(content[name]) for name in ("weak", "medium", "strong"))
+        return Calibration(*(float(content[name]) for name in ("weak", "medium", "strong")))
     except (KeyError, TypeError, ValueError):
-        raise _calibration_invalid(path) from None
-    if not -1 <= weak <= medium <= strong <= 1:
-        raise _calibration_invalid(path)
-    return Calibration(weak, medium, strong)
-
-
-def _calibration_invalid(path: Path) -> ModelInvalid:
-    return ModelInvalid(
-        f"{path / 'calibration.json'} needs weak <= medium <= strong, cosines from -1 to 1.",
-        remedy="Correct the file, or delete it: matches are then shown without a label.",
-    )
+        raise ModelInvalid(
+            f"{path / 'calibration.json'} needs weak <= medium <= strong, cosines from -1 to 1.",
+            remedy="Correct the file, or delete it: matches are then shown without a label.",
+        ) from None
 
 
 def _is_pointer(file: Path) -> bool:

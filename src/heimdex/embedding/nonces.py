@@ -28,6 +28,9 @@ class NonceMemory:
         self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._until)
+
     def remember(self, key_id: str, nonce: str, *, now: float) -> Seen:
         """Note a nonce. When full, nothing is forgotten early: the request must be refused."""
         with self._lock:

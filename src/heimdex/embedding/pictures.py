@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image as PillowImage
@@ -30,13 +31,24 @@ def as_picture(image: Image) -> PillowImage.Image:
     return PillowImage.fromarray(np.ascontiguousarray(array))
 
 
-def read_picture(content: bytes) -> Image:
+def read_pictures(contents: Sequence[bytes]) -> list[Image]:
+    """Decode pictures as `read_picture` does; all together may have as many pixels as a single one. Raises likewise."""
+    images: list[Image] = []
+    left = _WORST_PIXELS
+    for content in contents:
+        images.append(read_picture(content, most_pixels=left))
+        left -= images[-1].shape[0] * images[-1].shape[1]
+    return images
+
+
+def read_picture(content: bytes, *, most_pixels: int = _WORST_PIXELS) -> Image:
     """Decode a JPEG, PNG or WebP into upright (height, width, 3) uint8. Raises EmbedderRejected."""
     try:
         with PillowImage.open(io.BytesIO(content), formats=_FORMATS) as opened:
-            if opened.width * opened.height > _WORST_PIXELS:
+            if opened.width * opened.height > most_pixels:
                 raise EmbedderRejected(
-                    f"A picture of {opened.width} x {opened.height} is too large.", remedy="Send it smaller."
+                    f"A picture of {opened.width} x {opened.height} is too large.",
+                    remedy="Send it smaller, or fewer at once.",
                 )
             return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
     except EmbedderRejected:

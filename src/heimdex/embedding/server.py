@@ -2,47 +2,51 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import numpy as np
 import structlog
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from heimdex.domain.errors import BadRequest, EmbedderRejected, HeimdexError
-from heimdex.embedding.batcher import Batcher
-from heimdex.embedding.gate import Admission, Gate
-from heimdex.embedding.pictures import read_picture
+from heimdex.embedding.batcher import Batcher, Overloaded
+from heimdex.embedding.gate import Admission, Gate, Refused
+from heimdex.embedding.pictures import read_pictures
+from heimdex.embedding.requests import asked_pictures, asked_texts, deadline_s
 from heimdex.embedding.signing import Key
 from heimdex.embedding.wire import (
     HEALTH_PATH,
     IMAGE_PATH,
+    METRICS_PATH,
     MODELS_PATH,
     MOST_IMAGE_BODY_BYTES,
-    MOST_IMAGES,
     MOST_TEXT_BODY_BYTES,
-    MOST_TEXTS,
     TEXT_PATH,
     answer,
+    describe,
 )
 from heimdex.ports import Embedder, Image
+from heimdex.telemetry import record
 
 log = structlog.get_logger()
 
-_WORST_TIMEOUT_S = 30.0
+_PROBE_TIMEOUT_S = 5.0
 _PROBE_EVERY_S = 10.0
 _WAITING_TEXTS = 256
 _WAITING_IMAGES = 128
 _TEXTS_AT_ONCE = 32
 _IMAGES_AT_ONCE = 16
+#: requests inside, from the first byte of their body on: what bounds the memory
+_INSIDE = {"text": 512, "image": 8}
 
 
 class EmbeddingService:
@@ -56,43 +60,56 @@ class EmbeddingService:
             lambda items, timeout_s: embedder.embed_texts(items, timeout_s=timeout_s),
             most_items=_TEXTS_AT_ONCE,
             capacity=_WAITING_TEXTS,
+            on_batch=functools.partial(record.batch, "text"),
         )
         self._images: Batcher[Image] = Batcher(
             lambda items, timeout_s: embedder.embed_images(items, timeout_s=timeout_s),
             most_items=_IMAGES_AT_ONCE,
             capacity=_WAITING_IMAGES,
+            on_batch=functools.partial(record.batch, "image"),
         )
+        self._inside = dict.fromkeys(_INSIDE, 0)
         self._answered_at: float | None = None
 
     async def health(self, _: Request) -> Response:
         """Say ok only when the model itself answers, asked at most every ten seconds."""
         now = time.monotonic()
         if self._answered_at is None or now - self._answered_at > _PROBE_EVERY_S:
-            await self._texts.submit(["health"], timeout_s=_WORST_TIMEOUT_S)
+            await self._texts.submit(["health"], timeout_s=_PROBE_TIMEOUT_S)
             self._answered_at = time.monotonic()
         waiting = {"texts": self._texts.waiting, "images": self._images.waiting}
-        return JSONResponse({"status": "ok", **self._named(), "device": self._device, "queue": waiting})
+        return JSONResponse(
+            {"status": "ok", **describe(self._embedder.model), "device": self._device, "queue": waiting}
+        )
+
+    async def metrics(self, _: Request) -> Response:
+        """Tell Prometheus; without a signature, since it holds nothing of what was asked."""
+        from heimdex.telemetry import metrics
+
+        record.embedding_queues({"text": self._texts.waiting, "image": self._images.waiting}, self._gate.nonces)
+        return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
     async def models(self, request: Request) -> Response:
         """List the one model."""
         admission = await self._gate.admit(request, most_bytes=0)
-        return _signed(admission, {"models": [self._named()]})
+        return _signed(admission, {"models": [describe(self._embedder.model)]})
 
     async def embed_text(self, request: Request) -> Response:
         """Embed ``text`` or ``texts``."""
-        admission = await self._gate.admit(request, most_bytes=MOST_TEXT_BODY_BYTES)
-        content = _json_object(admission.body)
-        self._check_model(content.get("model"))
-        texts, single = _asked_texts(content)
-        return await self._embed(request, admission, self._texts, texts, single=single)
+        with self._room("text"):
+            admission = await self._gate.admit(request, most_bytes=MOST_TEXT_BODY_BYTES)
+            texts, single, model = asked_texts(admission.body)
+            self._check_model(model)
+            return await self._embed(request, admission, self._texts, texts, single=single)
 
     async def embed_image(self, request: Request) -> Response:
         """Embed the parts named ``image``."""
-        admission = await self._gate.admit(request, most_bytes=MOST_IMAGE_BODY_BYTES)
-        files, model = await _parts(request, admission.body)
-        self._check_model(model)
-        images = [await run_in_threadpool(read_picture, content) for content in files]
-        return await self._embed(request, admission, self._images, images, single=False)
+        with self._room("image"):
+            admission = await self._gate.admit(request, most_bytes=MOST_IMAGE_BODY_BYTES)
+            files, model = await asked_pictures(request, admission.body)
+            self._check_model(model)
+            images = await run_in_threadpool(read_pictures, files)
+            return await self._embed(request, admission, self._images, images, single=False)
 
     async def warm_up(self) -> None:
         """Open both graphs before the first request. Raises what makes the model unusable."""
@@ -104,7 +121,7 @@ class EmbeddingService:
         self, request: Request, admission: Admission, batcher: Batcher[Any], items: Sequence[Any], *, single: bool
     ) -> Response:
         started = time.monotonic()
-        rows, waited_s = await batcher.submit(items, timeout_s=_deadline_s(request))
+        rows, waited_s = await batcher.submit(items, timeout_s=deadline_s(request))
         self._answered_at = time.monotonic()
         timings = {
             "queue_ms": round(waited_s * 1000, 3),
@@ -112,11 +129,19 @@ class EmbeddingService:
         }
         return _signed(admission, answer(self._embedder.model, rows, timings, single=single))
 
-    def _named(self) -> dict[str, Any]:
-        model = self._embedder.model
-        named = {"model": model.model_id, "revision": model.revision, "dim": model.dim}
-        named |= {"notice": model.notice} if model.notice else {}
-        return named | ({"languages": list(model.languages)} if model.languages else {})
+    @contextmanager
+    def _room(self, kind: str) -> Iterator[None]:
+        """Admit a request, or refuse it before its body is read."""
+        if self._inside[kind] >= _INSIDE[kind]:
+            raise Refused(
+                429, "too_many_requests", f"{_INSIDE[kind]} {kind} requests are inside already",
+                remedy="Try again in a second.", shed="too_many_requests",
+            )  # fmt: skip
+        self._inside[kind] += 1
+        try:
+            yield
+        finally:
+            self._inside[kind] -= 1
 
     def _check_model(self, asked: object) -> None:
         if asked is not None and asked != self._embedder.model.model_id:
@@ -134,6 +159,7 @@ def create_embedding_app(
     clock: Callable[[], float] = time.time,
 ) -> Starlette:
     """Return the ASGI application. Without ``keys`` it answers anybody: only for loopback, see `check_exposure`."""
+    record.count_here()
     service = EmbeddingService(embedder, Gate(keys, clock=clock), device=device)
 
     @asynccontextmanager
@@ -144,9 +170,10 @@ def create_embedding_app(
 
     routes = [
         Route(HEALTH_PATH, service.health, methods=["GET"]),
+        Route(METRICS_PATH, service.metrics, methods=["GET"]),
         Route(MODELS_PATH, service.models, methods=["GET"]),
-        Route(TEXT_PATH, service.embed_text, methods=["POST"]),
-        Route(IMAGE_PATH, service.embed_image, methods=["POST"]),
+        Route(TEXT_PATH, _counted("text", service.embed_text), methods=["POST"]),
+        Route(IMAGE_PATH, _counted("image", service.embed_image), methods=["POST"]),
     ]
     handlers: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {HeimdexError: _problem}
     return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
@@ -162,11 +189,30 @@ def check_exposure(host: str, keys: Sequence[Key], *, allow_unsigned: bool) -> N
     )
 
 
+def _counted(kind: str, handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def counted(request: Request) -> Response:
+        started = time.perf_counter()
+        try:
+            response = await handle(request)
+        except HeimdexError as error:
+            response = await _problem(request, error)
+        except Exception:
+            record.embedded(kind, 500, time.perf_counter() - started)
+            raise
+        record.embedded(kind, response.status_code, time.perf_counter() - started)
+        return response
+
+    return counted
+
+
 async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, HeimdexError)  # noqa: S101 - what the handler is registered for
     # an input that the model refuses is the caller's here, where it is the service's elsewhere
     status = 422 if isinstance(error, EmbedderRejected) else error.http_status
-    if status >= 500:
+    reason = error.shed if isinstance(error, Refused) else error.reason if isinstance(error, Overloaded) else ""
+    if reason:
+        record.shed(reason)
+    elif status >= 500:
         log.warning("embedding_service.failed", code=error.code, error=error.message)
     body = {
         "type": f"urn:heimdex:problem:{error.code}",
@@ -176,58 +222,10 @@ async def _problem(_: Request, error: Exception) -> Response:
         "detail": error.message,
         "remedy": error.remedy,
     }
-    headers = {"Retry-After": "1"} if status == 503 else {}
+    headers = {"Retry-After": "1"} if status in (429, 503) else {}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 def _signed(admission: Admission, content: dict[str, Any]) -> Response:
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(body, 200, admission.sign(200, body), media_type="application/json")
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadRequest("The body is no JSON.", remedy='Send {"texts": ["…"]}.') from None
-    if not isinstance(content, dict):
-        raise BadRequest("The body is no JSON object.", remedy='Send {"texts": ["…"]}.')
-    if content.get("normalize", True) is not True:
-        raise BadRequest("Only unit vectors are served.", remedy="Leave `normalize` out.")
-    return content
-
-
-def _asked_texts(content: dict[str, Any]) -> tuple[list[str], bool]:
-    single = "text" in content
-    texts = [content["text"]] if single else content.get("texts")
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise BadRequest("`texts` is no list of texts.", remedy='Send {"texts": ["…"]} or {"text": "…"}.')
-    if not 1 <= len(texts) <= MOST_TEXTS:
-        raise BadRequest(f"{len(texts)} texts came; 1 to {MOST_TEXTS} are taken.", remedy="Split the request.")
-    return texts, single
-
-
-async def _parts(request: Request, body: bytes) -> tuple[list[bytes], str | None]:
-    """Read the form from the body that was already received and believed."""
-
-    async def replay() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    try:
-        async with Request(request.scope, replay).form(max_files=MOST_IMAGES, max_fields=4) as form:
-            files = [await part.read() for part in form.getlist("image") if isinstance(part, UploadFile)]
-            model = form.get("model")
-    except Exception as error:  # a form that Starlette cannot read is an HTTPException, a KeyError and more
-        raise BadRequest(
-            f"The form cannot be read: {getattr(error, 'detail', type(error).__name__)}.",
-            remedy=f"Send multipart/form-data with 1 to {MOST_IMAGES} parts named image.",
-        ) from None
-    if not files:
-        raise BadRequest("There is no part named image.", remedy="Send multipart/form-data with parts named image.")
-    return files, model if isinstance(model, str) else None
-
-
-def _deadline_s(request: Request) -> float:
-    """Return how long the caller still waits, as it says itself."""
-    said = request.headers.get("vs-deadline-ms", "")
-    return min(int(said) / 1000, _WORST_TIMEOUT_S) if said.isdecimal() and len(said) < 10 else _WORST_TIMEOUT_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,26 +12,44 @@ import numpy as np
 from heimdex.domain.errors import EmbedderRejected
 from heimdex.embedding.pictures import as_picture, write_png
 from heimdex.embedding.signing import new_nonce
-from heimdex.ports import EmbeddingModel, Image, Matrix
+from heimdex.ports import Calibration, EmbeddingModel, Image, Matrix
 
 TEXT_PATH = "/v1/embed/text"
 IMAGE_PATH = "/v1/embed/image"
 HEALTH_PATH = "/health"
 MODELS_PATH = "/v1/models"
+METRICS_PATH = "/metrics"
 
 MOST_TEXT_BODY_BYTES = 64 << 10
 MOST_IMAGE_BODY_BYTES = 16 << 20
 MOST_IMAGES = 64
 MOST_TEXTS = 64
+#: of all pictures of one request together, once decoded
+MOST_PIXELS = 8192 * 8192
+#: of the pictures of a request, which leaves room for the form around them
+_MOST_ENCODED = MOST_IMAGE_BODY_BYTES - (64 << 10)
 #: longer texts are cut: no CLIP model reads more than some hundred tokens
 _MOST_CHARACTERS = 2_000
 _NORM_TOLERANCE = 1e-3
 _REMEDY = "The service and this client disagree about the model: check its address and `/health`."
 
 
+def describe(model: EmbeddingModel) -> dict[str, Any]:
+    """Return what `/health` and `/v1/models` say about a model: all that its vectors are judged by."""
+    said: dict[str, Any] = {"model": model.model_id, "revision": model.revision, "dim": model.dim}
+    if model.notice:
+        said["notice"] = model.notice
+    if model.languages:
+        said["languages"] = list(model.languages)
+    if model.calibration:
+        said["calibration"] = asdict(model.calibration)
+    return said
+
+
 def answer(model: EmbeddingModel, rows: Matrix, timings: Mapping[str, float], *, single: bool) -> dict[str, Any]:
     """Return the body of a 200."""
-    listed = [[float(value) for value in row] for row in rows]
+    # eight places are more than float32 has, and half the bytes of its exact value
+    listed = np.round(rows.astype(np.float64), 8).tolist()
     content: dict[str, Any] = {
         "model": model.model_id,
         "revision": model.revision,
@@ -84,16 +103,41 @@ def read_object(body: bytes) -> Mapping[str, Any]:
 
 
 def read_model(content: Mapping[str, Any]) -> EmbeddingModel:
-    """Return the model that an answer or `/health` names. Raises EmbedderRejected."""
+    """Return the model that an answer, `/health` or `/v1/models` names. Raises EmbedderRejected.
+
+    The names of an older deployment are understood: ``model_name`` with ``pretrained`` beside it.
+    """
+    listed = content.get("models")
+    if isinstance(listed, list) and len(listed) == 1 and isinstance(listed[0], dict):
+        content = listed[0]
     name = content.get("model") or content.get("model_name")
+    if isinstance(name, str) and isinstance(pretrained := content.get("pretrained"), str):
+        name = f"{name}__{pretrained}"
     dim = content.get("dim")
     if not isinstance(name, str) or not isinstance(dim, int) or not 1 <= dim <= 16_000:
         raise _invalid(f"no model and dimension (model {name!r}, dim {dim!r})")
-    languages = content.get("languages")
+    languages = content.get("languages", [])
+    if not isinstance(languages, list) or not all(isinstance(tag, str) and len(tag) <= 16 for tag in languages):
+        raise _invalid("languages that are no list of language tags")
     return EmbeddingModel(
-        name, str(content.get("revision", "")), dim, notice=str(content.get("notice", "")),
-        languages=tuple(map(str, languages)) if isinstance(languages, list) else (),
-    )  # fmt: skip
+        name,
+        str(content.get("revision", "")),
+        dim,
+        notice=str(content.get("notice", "")),
+        calibration=_read_calibration(content.get("calibration")),
+        languages=tuple(languages),
+    )
+
+
+def _read_calibration(said: object) -> Calibration | None:
+    if said is None:
+        return None
+    if not isinstance(said, dict):
+        raise _invalid("a calibration that is no object")
+    try:
+        return Calibration(*(float(said[name]) for name in ("weak", "medium", "strong")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _invalid(f"a calibration that cannot be ({type(error).__name__}: {error})") from None
 
 
 def text_batches(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -115,14 +159,16 @@ def text_batches(texts: Sequence[str]) -> Iterator[list[str]]:
 def image_batches(images: Sequence[Image]) -> Iterator[list[bytes]]:
     """Encode pictures and cut them into requests that keep the service's limits, in order."""
     batch: list[bytes] = []
+    pixels = 0
     for image in images:
         encoded = encode_picture(image)
-        if batch and (
-            len(batch) == MOST_IMAGES or sum(map(len, batch)) + len(encoded) > MOST_IMAGE_BODY_BYTES - (64 << 10)
-        ):
+        area = image.shape[0] * image.shape[1]
+        full = sum(map(len, batch)) + len(encoded) > _MOST_ENCODED or pixels + area > MOST_PIXELS
+        if batch and (len(batch) == MOST_IMAGES or full):
             yield batch
-            batch = []
+            batch, pixels = [], 0
         batch.append(encoded)
+        pixels += area
     if batch:
         yield batch
 
@@ -134,7 +180,7 @@ def encode_picture(image: Image) -> bytes:
         EmbedderRejected: it is no picture.
     """
     picture = as_picture(image).convert("RGB")
-    while len(encoded := write_png(picture)) > MOST_IMAGE_BODY_BYTES - (64 << 10):
+    while picture.width * picture.height > MOST_PIXELS or len(encoded := write_png(picture)) > _MOST_ENCODED:
         # models look at some hundred pixels: halving changes nothing that they see
         picture = picture.reduce(2)
     return encoded
