@@ -11,11 +11,12 @@ from pathlib import Path
 
 import structlog
 
-from heimdex.domain.errors import HeimdexError
+from heimdex.domain.errors import EmbedderRejected, HeimdexError
 from heimdex.embedding.client import HttpEmbedder
 from heimdex.embedding.keys import parse_keys
 from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.registry import resolve_model
+from heimdex.embedding.wire import describe, read_model
 from heimdex.ports import Embedder, EmbeddingModel
 
 log = structlog.get_logger()
@@ -82,16 +83,13 @@ def _remember(file: Path, url: str, model: EmbeddingModel) -> None:
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")
-        known = {name: getattr(model, name) for name in ("model_id", "revision", "dim", "notice", "languages")}
-        fresh.write_text(json.dumps({"url": url, "model": known}))
+        fresh.write_text(json.dumps({"url": url, "model": describe(model)}))
         fresh.replace(file)
 
 
 def _recall(file: Path, url: str) -> EmbeddingModel | None:
     try:
         content = json.loads(file.read_text())
-        known = content["model"]
-        known["languages"] = tuple(known.get("languages", ()))
-        return EmbeddingModel(**known) if content["url"] == url else None
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_model(content["model"]) if content["url"] == url else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EmbedderRejected):
         return None

@@ -162,7 +162,7 @@ def image_batches(images: Sequence[Image]) -> Iterator[list[bytes]]:
     pixels = 0
     for image in images:
         encoded = encode_picture(image)
-        area = image.shape[0] * image.shape[1]
+        area = min(image.shape[0] * image.shape[1], MOST_PIXELS)
         full = sum(map(len, batch)) + len(encoded) > _MOST_ENCODED or pixels + area > MOST_PIXELS
         if batch and (len(batch) == MOST_IMAGES or full):
             yield batch
