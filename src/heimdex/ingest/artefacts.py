@@ -17,12 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from heimdex.domain.media import DecodedVideo, Keyframe
+from heimdex.filelock import SUPPORTED, FileLock
 from heimdex.ingest import record
-
-try:
-    import fcntl
-except ImportError:  # a platform without file locks: staging folders stay until they are removed by hand
-    fcntl = None  # type: ignore[assignment]
 
 _STAGING = ".staging"
 _RESULT = "decoded.json"
@@ -55,13 +51,16 @@ class Artefacts:
         """Make a folder for one result; what is left of it afterwards is removed."""
         self._staging.mkdir(parents=True, exist_ok=True)
         folder = self._staging / uuid.uuid4().hex
-        with _held(_lock_of(folder)):
-            try:
-                folder.mkdir()
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-                _lock_of(folder).unlink(missing_ok=True)
+        lock = FileLock(_lock_of(folder))
+        if SUPPORTED:  # elsewhere, what killed runs leave stays until it is removed by hand
+            lock.acquire()
+        try:
+            folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            _lock_of(folder).unlink(missing_ok=True)
+            lock.close()
 
     def keep(self, staged: Path, decoded: DecodedVideo, sha256: str, settings: str) -> DecodedVideo:
         """Give a staged result its name, durably; return it with keyframes relative to the root."""
@@ -89,10 +88,12 @@ class Artefacts:
     def sweep(self) -> int:
         """Remove the staging folders of runs that were killed; return how many."""
         removed = 0
-        for lock in self._staging.glob("*.lock") if fcntl is not None else ():
-            with contextlib.suppress(BlockingIOError), _held(lock):
-                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-                lock.unlink(missing_ok=True)
+        for path in self._staging.glob("*.lock") if SUPPORTED else ():
+            lock = FileLock(path)
+            if lock.acquire():
+                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+                path.unlink(missing_ok=True)
+                lock.close()
                 removed += 1
         return removed
 
@@ -109,19 +110,6 @@ class Artefacts:
 
 def _lock_of(folder: Path) -> Path:
     return folder.with_name(folder.name + ".lock")
-
-
-@contextlib.contextmanager
-def _held(lock: Path) -> Iterator[None]:
-    """Hold a lock file; the system lets go of it when the process dies.
-
-    Raises:
-        BlockingIOError: a living process holds it.
-    """
-    with lock.open("ab") as opened:
-        if fcntl is not None:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
 
 
 def _flush(path: Path) -> None:

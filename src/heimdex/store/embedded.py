@@ -24,7 +24,8 @@ import stat
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -32,9 +33,10 @@ import psutil
 import psycopg
 from psycopg import errors, sql
 
+from heimdex import filelock
 from heimdex.domain.errors import StoreUnavailable
+from heimdex.filelock import FileLock
 from heimdex.store.binaries import MAJOR, Programs, find_programs
-from heimdex.store.filelock import FileLock, exclusive
 from heimdex.store.postmaster import (
     DATABASE,
     SUPERUSER,
@@ -83,12 +85,17 @@ class EmbeddedPostgres:
         Raises:
             StoreUnavailable: it cannot start; the message says why and the remedy what to do.
         """
+        if not filelock.SUPPORTED:
+            raise StoreUnavailable(
+                "Embedded PostgreSQL does not run on this platform.",
+                remedy="Set DATABASE_URL to a PostgreSQL with pgvector.",
+            )
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             if not self._lease.held:
                 self._lease.acquire(shared=True, timeout_s=self._start_timeout_s)
             if ask(self._socket_folder()) is not Answer.READY:
-                with exclusive(self._data_dir / "postgres.lock", timeout_s=self._start_timeout_s):
+                with _exclusive(self._data_dir / "postgres.lock", timeout_s=self._start_timeout_s):
                     self._bring_up()
             return url_of(self._socket_folder())
         except OSError as error:
@@ -98,7 +105,7 @@ class EmbeddedPostgres:
         """Stop the server, whoever uses it; return whether one was running."""
         if not self._pgdata.exists():
             return False
-        with exclusive(self._data_dir / "postgres.lock", timeout_s=self._start_timeout_s):
+        with _exclusive(self._data_dir / "postgres.lock", timeout_s=self._start_timeout_s):
             was_running = bool(server_pids(self._pgdata))
             if not self._shut_down():
                 raise StoreUnavailable("The database does not stop.", remedy=f"End the processes of {self._pgdata}.")
@@ -107,7 +114,7 @@ class EmbeddedPostgres:
     def release(self, *, stop_if_last: bool) -> None:
         """Note that this process is done with the server; stop it if asked and nobody else uses it."""
         if stop_if_last and self._lease.held and self._data_dir.exists():  # it may have been removed meanwhile
-            with exclusive(self._data_dir / "postgres.lock", timeout_s=self._start_timeout_s):
+            with _exclusive(self._data_dir / "postgres.lock", timeout_s=self._start_timeout_s):
                 if self._lease.acquire():
                     self._shut_down()
         self._lease.close()
@@ -317,3 +324,18 @@ def _explain(error: OSError, data_dir: Path) -> StoreUnavailable:
         f"The database in {data_dir} cannot be used: {error.strerror or error}.",
         remedy="Check that the folder is writable and the disk has space, or choose another HEIMDEX_DATA_DIR.",
     )
+
+
+@contextmanager
+def _exclusive(path: Path, *, timeout_s: float) -> Iterator[None]:
+    """Hold the lock on ``path`` for the block. Raises StoreUnavailable when others keep it too long."""
+    lock = FileLock(path)
+    if not lock.acquire(timeout_s=timeout_s):
+        raise StoreUnavailable(
+            f"Another process has been starting the database for {timeout_s:.0f} s.",
+            remedy=f"Wait for it, or end it; the lock is {path}.",
+        )
+    try:
+        yield
+    finally:
+        lock.close()

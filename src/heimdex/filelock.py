@@ -5,11 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-from heimdex.domain.errors import StoreUnavailable
 
 try:
     import fcntl
@@ -17,6 +14,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _POLL_S = 0.05
+#: whether this platform has such locks
+SUPPORTED = fcntl is not None
 
 
 class FileLock:
@@ -41,12 +40,12 @@ class FileLock:
         return self._fd is not None
 
     def acquire(self, *, shared: bool = False, timeout_s: float = 0.0) -> bool:
-        """Take the lock, or change the kind of a held one; return whether that worked within ``timeout_s``."""
+        """Take the lock, or change the kind of a held one; return whether that worked within ``timeout_s``.
+
+        Raises OSError where the file cannot be opened, and where the platform has no such locks.
+        """
         if fcntl is None:
-            raise StoreUnavailable(
-                "Embedded PostgreSQL does not run on this platform.",
-                remedy="Set DATABASE_URL to a PostgreSQL with pgvector.",
-            )
+            raise OSError(errno.ENOTSUP, "this platform has no file locks")
         opened_here = self._fd is None
         fd = self._fd if self._fd is not None else os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + timeout_s
@@ -73,18 +72,3 @@ class FileLock:
             with suppress(OSError):
                 os.close(self._fd)
             self._fd = None
-
-
-@contextmanager
-def exclusive(path: Path, *, timeout_s: float) -> Iterator[None]:
-    """Hold the lock on ``path`` for the block. Raises StoreUnavailable when others keep it too long."""
-    lock = FileLock(path)
-    if not lock.acquire(timeout_s=timeout_s):
-        raise StoreUnavailable(
-            f"Another process has been starting the database for {timeout_s:.0f} s.",
-            remedy=f"Wait for it, or end it; the lock is {path}.",
-        )
-    try:
-        yield
-    finally:
-        lock.close()
