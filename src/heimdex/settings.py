@@ -115,6 +115,10 @@ class Settings(BaseSettings):
     clip_runpod_secret: SecretStr | None = Field(
         None, validation_alias="CLIP_RUNPOD_SECRET", description="Shared secret of the embedding service."
     )
+    clip_auth_scheme: Literal["v1", "legacy"] = Field(
+        "v1", validation_alias="CLIP_AUTH_SCHEME",
+        description="How requests to the embedding service are signed; `legacy` for an older deployment.",
+    )  # fmt: skip
     clip_text_embedding_timeout_s: float = Field(
         1.5, gt=0, le=60, validation_alias="CLIP_TEXT_EMBEDDING_TIMEOUT_S",
         description="Time for a query embedding, all attempts together, in seconds.",

@@ -86,6 +86,7 @@ def open_clip(settings: Settings) -> AbstractAsyncContextManager[Embedder]:
         url=settings.clip_runpod_url,
         secret=revealed(settings.clip_runpod_secret),
         keys=revealed(settings.embedding.keys) or "",
+        scheme=settings.clip_auth_scheme,
         max_retries=settings.clip_text_embedding_max_retries,
         model=settings.embedding.model,
         models_dir=settings.data_dir / "models",

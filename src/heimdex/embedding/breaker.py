@@ -32,6 +32,11 @@ class Breaker:
         self._open_until: float | None = None
         self._probing = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are kept away at the moment."""
+        return self._open_until is not None
+
     def admits(self) -> bool:
         """Say whether a call may be made now; after the pause, only the first who asks may."""
         if self._open_until is None:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import structlog
 
-from heimdex.domain.errors import EmbedderRejected, HeimdexError
+from heimdex.domain.errors import EmbedderRejected, HeimdexError, ModelInvalid
 from heimdex.embedding.client import HttpEmbedder
 from heimdex.embedding.keys import parse_keys
 from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.registry import resolve_model
+from heimdex.embedding.schemes import SchemeName
 from heimdex.embedding.wire import describe, read_model
 from heimdex.ports import Embedder, EmbeddingModel
 
@@ -31,6 +32,7 @@ async def open_embedder(
     url: str | None,
     secret: str | None,
     keys: str = "",
+    scheme: SchemeName = "v1",
     max_retries: int = 1,
     model: str,
     models_dir: Path,
@@ -46,6 +48,7 @@ async def open_embedder(
     unknown, and searches degrade until it is back.
 
     Args:
+        scheme: how the service is asked; for ``legacy``, ``model`` embeds the pictures when it is the same.
         discover: ask a service at once which model it runs; otherwise its first embedding asks.
 
     Raises:
@@ -60,7 +63,10 @@ async def open_embedder(
         return
     file = models_dir / _REMEMBERED
     known = await asyncio.to_thread(_recall, file, url)
-    remote = HttpEmbedder(url, parse_keys(secret, keys), max_retries=max_retries, remembered=known)
+    pictures = _here(model, models_dir, threads, batch_size) if scheme == "legacy" else None
+    remote = HttpEmbedder(
+        url, parse_keys(secret, keys), max_retries=max_retries, remembered=known, scheme=scheme, pictures=pictures
+    )
     asking = asyncio.create_task(_discover(remote, file, url)) if discover else None
     try:
         yield remote
@@ -69,6 +75,15 @@ async def open_embedder(
             asking.cancel()
             await asyncio.wait({asking})
         await remote.aclose()
+        if pictures is not None:
+            pictures.close()
+
+
+def _here(model: str, models_dir: Path, threads: int, batch_size: int) -> LocalEmbedder | None:
+    try:
+        return LocalEmbedder(resolve_model(model, models_dir), threads=threads, batch_size=batch_size)
+    except ModelInvalid:  # searching does without; indexing says what to do
+        return None
 
 
 async def _discover(remote: HttpEmbedder, file: Path, url: str) -> None:

@@ -140,6 +140,19 @@ def _read_calibration(said: object) -> Calibration | None:
         raise _invalid(f"a calibration that cannot be ({type(error).__name__}: {error})") from None
 
 
+def read_problem(body: bytes) -> str:
+    """Return what an error answer says, on one line: ours, and the older service's ``{"error": {…}}``."""
+    try:
+        content = json.loads(body)
+        if isinstance(content.get("detail"), dict):
+            content = content["detail"]
+        content = content.get("error", content)
+        said = f"{content.get('code', '')} {content.get('detail') or content.get('message', '')}".strip()
+    except (ValueError, AttributeError, RecursionError):
+        said = body[:200].decode("utf-8", "replace")
+    return " ".join(said.split())[:300] or "no reason given"
+
+
 def text_batches(texts: Sequence[str]) -> Iterator[list[str]]:
     """Cut texts into requests that keep the service's limits, in order."""
     batch: list[str] = []

@@ -429,3 +429,36 @@ def test_addresses_that_cannot_be_used_are_refused(url: str, keys: Sequence[Key]
 
 def test_a_service_on_this_machine_may_be_asked_unsigned(tmp_path: Path) -> None:
     assert HttpEmbedder("http://127.0.0.1:8001", [])
+
+
+async def test_an_answer_that_does_not_end_is_not_read_to_its_end() -> None:
+    sent = 0
+
+    async def endless() -> Any:
+        nonlocal sent
+        while True:
+            sent += 1 << 20
+            yield b" " * (1 << 20)
+
+    client, _ = _client(lambda _: httpx.Response(200, content=endless()))
+
+    with pytest.raises(EmbedderRejected, match="does not end"):
+        await client.embed_texts(["car"], timeout_s=30)
+    assert sent < 64 << 20
+
+
+async def test_a_crowd_before_a_service_that_hangs_is_told_at_once() -> None:
+    gone = asyncio.Event()
+
+    async def hang(_: httpx.Request) -> httpx.Response:
+        await gone.wait()
+        return httpx.Response(503)
+
+    client = HttpEmbedder("http://service", [KEY], model=MODEL, transport=httpx.MockTransport(hang))
+    crowd = [asyncio.ensure_future(client.embed_texts(["car"], timeout_s=30)) for _ in range(128)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(EmbedderUnavailable, match="128 requests wait"):
+        await client.embed_texts(["car"], timeout_s=30)
+    gone.set()
+    await asyncio.gather(*crowd, return_exceptions=True)
