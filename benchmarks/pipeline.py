@@ -71,8 +71,16 @@ class SimulatedIndex:
     ) -> Retrieved:
         return self._first(channel, limit)
 
-    async def match_words(self, query: WordQuery, *, limit: int, within: SearchFilter, timeout_s: float) -> Retrieved:
-        return self._first(Channel.LEXICAL, limit)
+    async def match_words(
+        self,
+        query: WordQuery,
+        *,
+        limit: int,
+        within: SearchFilter,
+        timeout_s: float,
+        channel: Channel = Channel.LEXICAL,
+    ) -> Retrieved:
+        return self._first(channel, limit)
 
     async def score_scenes(
         self, model: EmbeddingModel, query: Vector, scene_ids: Sequence[SceneId], *, timeout_s: float

@@ -111,6 +111,10 @@ class TranscriptReader(Protocol):
         """Return the segments of subtitle files that belong to ``video``, in order of time."""
         ...
 
+    def read_descriptions(self, video: Path) -> list[Segment]:
+        """Return what files beside ``video`` tell about it; text about the whole ends at no particular time."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class IndexedScene:
@@ -120,7 +124,11 @@ class IndexedScene:
     scene: Scene
     transcript: str
     visual: Matrix | None
+    #: of the transcript
     meaning: Vector | None
+    #: what is told about the scene, and its vector in the space of ``meaning``
+    description: str = ""
+    told: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,28 @@ class IndexedVideo:
     #: of the settings that the scenes depend on; another fingerprint means index again
     fingerprint: str
     visual_model: EmbeddingModel | None = None
+    #: of what is said and of what is told
     meaning_model: EmbeddingModel | None = None
+    descriptions: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToldScene:
+    """What is told about a published scene; no vector where no model can read it."""
+
+    scene_id: SceneId
+    text: str
+    vector: Vector | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVideo:
+    """A published video as whoever describes it needs it: its scenes with their keyframes, in order of time."""
+
+    video_id: VideoId
+    sha256: str
+    scenes: tuple[tuple[SceneId, Scene], ...]
+    descriptions: tuple[Segment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +200,32 @@ class Catalogue(Protocol):
 
     async def publish(self, video: IndexedVideo) -> None:
         """Store the video and all that belongs to it, or nothing; replaces an earlier indexing of the content."""
+        ...
+
+    async def stored(self, video_id: VideoId) -> StoredVideo:
+        """Return a published video. Raises NotFound."""
+        ...
+
+    async def descriptions_of(self, sha256: str) -> list[Segment]:
+        """Return what is told about the published video with these bytes."""
+        ...
+
+    async def describe(
+        self,
+        video_id: VideoId,
+        descriptions: Sequence[Segment],
+        told: Sequence[ToldScene],
+        model: EmbeddingModel | None,
+    ) -> None:
+        """Put these descriptions of a published video, and of its scenes, in place of all former ones; or nothing.
+
+        Args:
+            told: scenes that are not in it lose their descriptions.
+            model: of the vectors.
+
+        Raises:
+            NotFound: no such video, or one of the scenes is not of it: indexed anew meanwhile.
+        """
         ...
 
     async def status(self) -> LibraryStatus: ...
@@ -224,8 +279,20 @@ class SceneIndex(Protocol):
         """Return the scenes nearest to a unit vector; raw is the cosine of the best keyframe or passage."""
         ...
 
-    async def match_words(self, query: WordQuery, *, limit: int, within: SearchFilter, timeout_s: float) -> Retrieved:
-        """Return scenes whose transcript has the terms; raw is BM25 (Robertson & Zaragoza 2009)."""
+    async def match_words(
+        self,
+        query: WordQuery,
+        *,
+        limit: int,
+        within: SearchFilter,
+        timeout_s: float,
+        channel: Channel = Channel.LEXICAL,
+    ) -> Retrieved:
+        """Return scenes that have the terms; raw is BM25 (Robertson & Zaragoza 2009).
+
+        Args:
+            channel: LEXICAL looks at transcripts, SUMMARY at descriptions.
+        """
         ...
 
     async def score_scenes(
@@ -241,7 +308,7 @@ class SceneIndex(Protocol):
     async def details(self, scene_ids: Sequence[SceneId]) -> Mapping[SceneId, SceneDetails]: ...
 
     async def covered(self, channel: Channel, model: EmbeddingModel | None) -> int:
-        """Return how many scenes the channel can find."""
+        """Return how many scenes the channel can find; SUMMARY without a model counts those found by their words."""
         ...
 
 

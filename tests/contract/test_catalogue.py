@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from heimdex.domain.errors import DimensionMismatch, NotFound
-from heimdex.domain.ids import VideoId, uuid7
-from heimdex.domain.media import FileStamp, Reason
-from heimdex.ports import Catalogue, IndexedVideo
+from heimdex.domain.ids import SceneId, VideoId, uuid7
+from heimdex.domain.media import FileStamp, Reason, Segment
+from heimdex.ports import Catalogue, IndexedVideo, ToldScene
 from heimdex.store import Store
 from heimdex.testing.catalogue import InMemoryCatalogue
-from heimdex.testing.library import VISUAL_MODEL, made_up_video, unit_rows
+from heimdex.testing.library import MEANING_MODEL, VISUAL_MODEL, described, made_up_video, unit_rows
 
 
 @pytest.fixture(params=["postgres", "memory"])
@@ -55,6 +55,52 @@ async def test_status_counts_what_each_channel_can_find(catalogue: Catalogue) ->
     assert status.coverage["visual"] == 2
     assert status.coverage["lexical"] == 1
     assert status.coverage["transcript"] == 0
+
+
+async def test_descriptions_are_published_and_come_back(catalogue: Catalogue) -> None:
+    video = described(made_up_video(["said", "", ""]), ["", "a boat leaves", "an empty beach"])
+    await catalogue.publish(video)
+
+    stored = await catalogue.stored(video.video_id)
+    assert (stored.sha256, stored.descriptions) == (video.file.sha256, video.descriptions)
+    assert [scene_id for scene_id, _ in stored.scenes] == [scene.scene_id for scene in video.scenes]
+    for (_, scene), indexed in zip(stored.scenes, video.scenes, strict=True):
+        assert scene.span == indexed.scene.span
+        assert [frame.image for frame in scene.keyframes] == [frame.image for frame in indexed.scene.keyframes]
+    assert await catalogue.descriptions_of(video.file.sha256) == list(video.descriptions)
+    assert await catalogue.descriptions_of("") == []
+    assert (await catalogue.status()).coverage["summary"] == 2
+
+
+async def test_a_published_video_is_described_anew(catalogue: Catalogue) -> None:
+    video = described(made_up_video(["", ""]), ["a boat leaves", ""])
+    await catalogue.publish(video)
+    told = [ToldScene(video.scenes[1].scene_id, "an empty beach", unit_rows(1, MEANING_MODEL.dim)[0])]
+    lines = [Segment(video.scenes[1].scene.span, "an empty beach", "caption")]
+    await catalogue.describe(video.video_id, lines, told, MEANING_MODEL)
+
+    assert (await catalogue.stored(video.video_id)).descriptions == tuple(lines)
+    assert (await catalogue.status()).coverage["summary"] == 1
+    await catalogue.describe(video.video_id, [], [], None)
+    assert (await catalogue.status()).coverage["summary"] == 0
+
+
+async def test_a_description_of_nothing_that_is_there_is_refused_whole(catalogue: Catalogue) -> None:
+    video = described(made_up_video(["", ""]), ["a boat leaves", ""])
+    await catalogue.publish(video)
+    stranger = ToldScene(SceneId(uuid7()), "a dog", None)
+
+    with pytest.raises(NotFound):
+        await catalogue.describe(video.video_id, [], [stranger], None)
+    with pytest.raises(NotFound):
+        await catalogue.describe(VideoId(uuid7()), [], [], None)
+    with pytest.raises(NotFound):
+        await catalogue.stored(VideoId(uuid7()))
+    with pytest.raises(ValueError, match="model"):
+        await catalogue.describe(
+            video.video_id, [], [ToldScene(video.scenes[0].scene_id, "a", unit_rows(1, 6)[0])], None
+        )
+    assert (await catalogue.stored(video.video_id)).descriptions == video.descriptions
 
 
 async def test_publishing_twice_changes_nothing(catalogue: Catalogue) -> None:

@@ -13,11 +13,11 @@ import pytest
 from heimdex.domain.errors import DimensionMismatch
 from heimdex.domain.ids import SceneId, VideoId, uuid7
 from heimdex.domain.query import Channel, SearchFilter
-from heimdex.ports import Catalogue, IndexedVideo, SceneIndex, WordQuery
+from heimdex.ports import Catalogue, IndexedVideo, SceneIndex, ToldScene, WordQuery
 from heimdex.ranking.tokens import query_phrases, quoted_phrases
 from heimdex.store import Store
 from heimdex.testing.catalogue import InMemoryCatalogue
-from heimdex.testing.library import MEANING_MODEL, VISUAL_MODEL, axis, made_up_video, unit_rows
+from heimdex.testing.library import MEANING_MODEL, VISUAL_MODEL, axis, described, made_up_video, unit_rows
 from heimdex.testing.scene_index import InMemorySceneIndex
 
 EVERYTHING = SearchFilter()
@@ -267,6 +267,39 @@ async def test_covered_counts_scenes_not_vectors(library: Library) -> None:
     assert await library.scenes.covered(Channel.TRANSCRIPT, None) == 3
     assert await library.scenes.covered(Channel.LEXICAL, None) == 2
     assert await library.scenes.covered(Channel.SUMMARY, None) == 0
+
+
+async def test_what_is_told_is_found_apart_from_what_is_said(library: Library) -> None:
+    dim = MEANING_MODEL.dim
+    video = described(
+        made_up_video(["a boat", "", ""]), ["", "a boat leaves the harbour", "a beach"],
+        told=[None, axis(dim, 0), axis(dim, 1)],
+    )  # fmt: skip
+    await library.catalogue.publish(video)
+
+    async def told(text: str) -> list[SceneId]:
+        found = await library.scenes.match_words(
+            WordQuery(query_phrases(text)), limit=10, within=EVERYTHING, timeout_s=5, channel=Channel.SUMMARY
+        )
+        return [candidate.scene_id for candidate in found.candidates]
+
+    assert await library.words("boat") == ids(video, 0)
+    assert await told("boat beach") == ids(video, 2, 1)  # the shorter one
+    assert await told("goodbye") == []
+    near = await library.scenes.nearest(
+        Channel.SUMMARY, MEANING_MODEL, axis(dim, 1), limit=10, within=EVERYTHING, timeout_s=5
+    )
+    assert [candidate.scene_id for candidate in near.candidates] == ids(video, 2, 1)
+    assert await library.scenes.covered(Channel.SUMMARY, None) == 2
+    assert await library.scenes.covered(Channel.SUMMARY, MEANING_MODEL) == 2
+    details = await library.scenes.details([video.scenes[1].scene_id])
+    assert details[video.scenes[1].scene_id].description == "a boat leaves the harbour"
+
+    new = ToldScene(video.scenes[0].scene_id, "a dog", axis(dim, 2))
+    await library.catalogue.describe(video.video_id, [], [new], MEANING_MODEL)
+    assert await told("boat beach") == []
+    assert await told("dog") == ids(video, 0)
+    assert await library.scenes.covered(Channel.SUMMARY, MEANING_MODEL) == 1
 
 
 async def test_replaced_scenes_are_not_found_any_more(library: Library) -> None:

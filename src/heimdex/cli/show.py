@@ -41,6 +41,9 @@ def _show_result(out: Console, result: Mapping[str, Any], place: str, *, explain
         out.print(f"       then {clock(step['start_s'])} – {clock(step['end_s'])}", style="cyan", markup=False)
     if result["snippet"]:
         out.print(f"       “{_short(plain(result['snippet']))}”", style="italic", markup=False)
+    for match in result["matched"]:
+        if match["channel"] == "summary" and match["label"] != "none" and match["text"]:
+            out.print(f"       told: {_short(plain(match['text']))}", style="italic", markup=False)
     if place:
         out.print(f"       {plain(place)}", style="dim", markup=False)
     if explain:

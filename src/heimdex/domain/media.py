@@ -97,11 +97,11 @@ class MediaFacts:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Timed transcript text."""
+    """Timed text: of a transcript, what is said; of a description, what is told about the picture."""
 
     span: Span
     text: str
-    #: ``sidecar``, ``embedded`` or ``speech``
+    #: ``sidecar``, ``embedded`` or ``speech``; of a description ``sidecar``, ``chapter``, ``container`` or ``caption``
     source: str
     #: BCP 47, None when unknown
     language: str | None = None
@@ -133,6 +133,8 @@ class DecodedVideo:
     scenes: tuple[Scene, ...]
     #: text of embedded subtitle tracks
     segments: tuple[Segment, ...] = ()
+    #: chapter titles, and what the container tells about the whole
+    descriptions: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ class SceneDetails:
     keyframes: tuple[tuple[float, str], ...]
     #: when the video was recorded, where its file says so
     recorded_at: datetime | None = None
+    #: what is told about the scene
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,17 @@ class DecodedFile:
     decoded: DecodedVideo
     #: of the text beside it, else of its own tracks
     segments: tuple[Segment, ...]
+    #: what is told about it, beside it and in it
+    descriptions: tuple[Segment, ...]
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """The text that lies beside a content: what is said, and what is told about it."""
+
+    said: list[Segment]
+    told: list[Segment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +73,12 @@ class FileDecoder:
             known = await self.catalogue.known_file(path)
             if known is not None and _same_bytes(known, stamp):
                 beside = await self._beside(path, known.file.sha256)
-                wanted = fingerprint.with_text(self.settings, beside)
+                wanted = fingerprint.with_text(self.settings, beside.said, beside.told)
                 if (outcome := self._as_before(known, stamp, wanted)) is not None:
                     return outcome
             stamp = await self._hash(stamp, on_progress)
             beside = await self._beside(path, stamp.sha256)
-            wanted = fingerprint.with_text(self.settings, beside)
+            wanted = fingerprint.with_text(self.settings, beside.said, beside.told)
             if (outcome := await self._by_content(stamp, wanted, known)) is not None:
                 return outcome
             decoded = await asyncio.to_thread(self._decode, stamp, on_progress)
@@ -76,23 +86,28 @@ class FileDecoder:
             return await self._unreadable(stamp, rejected, wanted)
         same = known is not None and known.file.sha256 == stamp.sha256
         video_id = known.video_id if known is not None and same else None
-        segments = tuple(beside) or decoded.segments
-        return DecodedFile(stamp, video_id or VideoId(uuid7()), decoded, segments, wanted)
+        segments = tuple(beside.said) or decoded.segments
+        descriptions = (*beside.told, *decoded.descriptions)
+        return DecodedFile(stamp, video_id or VideoId(uuid7()), decoded, segments, descriptions, wanted)
 
-    async def _beside(self, path: Path, sha256: str) -> list[Segment]:
+    async def _beside(self, path: Path, sha256: str) -> _Beside:
         """Return the text beside the content: of its copies that are there, the first by path that has any.
 
         Whatever the order in which copies are indexed, they agree on it.
         """
         copies = await self.catalogue.paths_of_content(sha256)
 
-        def read() -> list[Segment]:
-            for copy in sorted({path, *copies}, key=os.fsencode):
-                if (copy == path or copy.is_file()) and (found := self.transcripts.read_sidecars(copy)):
-                    return found
-            return []
+        def first(read: Callable[[Path], list[Segment]], places: Sequence[Path]) -> list[Segment]:
+            return next(filter(None, map(read, places)), [])
 
-        return await asyncio.to_thread(read)
+        def look() -> _Beside:
+            ordered = sorted({path, *copies}, key=os.fsencode)
+            places = [place for place in ordered if place == path or place.is_file()]
+            return _Beside(
+                first(self.transcripts.read_sidecars, places), first(self.transcripts.read_descriptions, places)
+            )
+
+        return await asyncio.to_thread(look)
 
     def _as_before(self, known: KnownFile, stamp: FileStamp, wanted: str) -> FileOutcome | None:
         if known.reason is None:

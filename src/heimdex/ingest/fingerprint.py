@@ -23,11 +23,11 @@ def of_settings(decoding: str, visual: EmbeddingModel, meaning: EmbeddingModel |
     return _digest([_VERSION, decoding, *models])
 
 
-def with_text(settings: str, beside: Sequence[Segment]) -> str:
+def with_text(settings: str, said: Sequence[Segment], told: Sequence[Segment] = ()) -> str:
     """Add the text that lies beside the content, nothing when there is none."""
-    if not beside:
+    if not said and not told:
         return settings
-    lines = [[s.span.start_s, s.span.end_s, s.text, s.language] for s in beside]
+    lines = [[[s.span.start_s, s.span.end_s, s.text, s.language] for s in each] for each in (said, told)]
     return f"{settings}+{_digest(lines)}"
 
 

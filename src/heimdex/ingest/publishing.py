@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from heimdex.domain.ids import SceneId, uuid7
-from heimdex.domain.media import Scene, title_of
+from heimdex.domain.media import Scene, Segment, title_of
 from heimdex.ingest.artefacts import Artefacts
 from heimdex.ingest.decoding import DecodedFile
 from heimdex.ingest.images import read_image
+from heimdex.ingest.meaning import vectors_of
 from heimdex.ingest.outcomes import FileOutcome, Status
+from heimdex.ingest.telling import CAPTION, told_of_scenes, within
 from heimdex.ingest.transcript import text_of_scenes
 from heimdex.ports import Catalogue, Embedder, Image, IndexedScene, IndexedVideo, Matrix, TextEmbedder, Vector
-from heimdex.ranking.languages import can_read
 
 #: parts of a file's progress
 _DECODED, _SEEN, _SAID = 0.8, 0.95, 0.98
@@ -45,31 +46,44 @@ class Publisher:
         transcripts = text_of_scenes(scenes, found.segments)
         visual = await self._see(scenes, lambda part: on_progress(_DECODED + (_SEEN - _DECODED) * part))
         meaning = await self._understand(transcripts)
+        descriptions = await self._descriptions(found)
+        told = told_of_scenes(scenes, descriptions)
+        telling = await self._understand(told)
         on_progress(_SAID)
-        await self.catalogue.publish(self._assemble(found, transcripts, visual, meaning))
+        indexed = (
+            IndexedScene(SceneId(uuid7()), *parts)
+            for parts in zip(scenes, transcripts, visual, meaning, told, telling, strict=True)
+        )
+        await self.catalogue.publish(self._assemble(found, tuple(indexed), descriptions))
         await asyncio.to_thread(self.artefacts.drop_others, found.file.sha256, self.decoding)
         return FileOutcome(
             found.file.path, Status.INDEXED, scenes=len(scenes), segments=len(found.segments),
             notes=found.decoded.facts.notes,
         )  # fmt: skip
 
+    async def _descriptions(self, found: DecodedFile) -> tuple[Segment, ...]:
+        """Return what is told about the video, with the captions that models made from the same bytes before."""
+        before = await self.catalogue.descriptions_of(found.file.sha256)
+        captions = [each for each in before if each.source == CAPTION]
+        return within([*found.descriptions, *captions], found.decoded.scenes[-1].span.end_s)
+
+    async def _understand(self, texts: Sequence[str]) -> list[Vector | None]:
+        return await vectors_of(texts, self.text_embedder, batch_size=self.batch_size, timeout_s=self.timeout_s)
+
     def _assemble(
-        self, found: DecodedFile, transcripts: Sequence[str], visual: Sequence[Matrix], meaning: Sequence[Vector | None]
+        self, found: DecodedFile, scenes: tuple[IndexedScene, ...], descriptions: tuple[Segment, ...]
     ) -> IndexedVideo:
-        indexed = (
-            IndexedScene(SceneId(uuid7()), scene, text, seen, said)
-            for scene, text, seen, said in zip(found.decoded.scenes, transcripts, visual, meaning, strict=True)
-        )
         return IndexedVideo(
             video_id=found.video_id,
             file=found.file,
             title=title_of(found.file.path),
             facts=found.decoded.facts,
-            scenes=tuple(indexed),
+            scenes=scenes,
             segments=found.segments,
             fingerprint=found.fingerprint,
             visual_model=self.embedder.model,
             meaning_model=self.text_embedder.model if self.text_embedder else None,
+            descriptions=descriptions,
         )
 
     async def _see(self, scenes: Sequence[Scene], on_progress: Callable[[float], None]) -> list[Matrix]:
@@ -83,20 +97,6 @@ class Publisher:
             on_progress((first + len(batch)) / len(images))
         edges = np.cumsum([len(scene.keyframes) for scene in scenes])[:-1]
         return np.split(np.concatenate(rows), edges)
-
-    async def _understand(self, transcripts: Sequence[str]) -> list[Vector | None]:
-        """Return one vector for each scene that has words."""
-        meaning: list[Vector | None] = [None] * len(transcripts)
-        if self.text_embedder is None:
-            return meaning
-        languages = self.text_embedder.model.languages
-        spoken = [index for index, text in enumerate(transcripts) if text and can_read(languages, text)]
-        for first in range(0, len(spoken), self.batch_size):
-            batch = spoken[first : first + self.batch_size]
-            rows = await self.text_embedder.embed_passages([transcripts[i] for i in batch], timeout_s=self.timeout_s)
-            for index, row in zip(batch, rows, strict=True):
-                meaning[index] = row
-        return meaning
 
 
 def _read_all(paths: Sequence[Path]) -> list[Image]:

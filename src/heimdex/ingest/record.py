@@ -18,6 +18,7 @@ def to_json(decoded: DecodedVideo) -> Json:
         "facts": facts_to_json(decoded.facts),
         "scenes": [scene_to_json(scene) for scene in decoded.scenes],
         "segments": [segment_to_json(segment) for segment in decoded.segments],
+        "descriptions": [segment_to_json(each) for each in decoded.descriptions],
     }
 
 
@@ -27,6 +28,7 @@ def from_json(data: Json, folder: Path = Path()) -> DecodedVideo:
         facts_from_json(data["facts"]),
         tuple(scene_from_json(scene, folder) for scene in data["scenes"]),
         tuple(segment_from_json(segment) for segment in data["segments"]),
+        tuple(segment_from_json(each) for each in data.get("descriptions", ())),
     )
 
 

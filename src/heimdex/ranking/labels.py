@@ -20,7 +20,7 @@ _SOME_WORDS, _MOST_WORDS = 0.6, 0.75
 #: robust deviations above the middle of the channel's own scores, where a model has no cut-offs
 _OUTLIER_WEAK, _OUTLIER_MEDIUM = 3.5, 6.0
 #: fewer scores have no middle worth the name
-_OUTLIER_MIN_SCORES = 20
+OUTLIER_MIN_SCORES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def label_outlier(score: float, scores: Sequence[float]) -> Label:
     (score - median) / (1.4826 · MAD), the robust z-score (Iglewicz & Hoaglin 1993). With few scores
     no judgement is possible and the answer is ``weak``; an outlier alone is never ``strong``.
     """
-    if len(scores) < _OUTLIER_MIN_SCORES:
+    if len(scores) < OUTLIER_MIN_SCORES:
         return Label.WEAK
     middle = statistics.median(scores)
     spread = 1.4826 * statistics.median(abs(s - middle) for s in scores)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Literal
 
 from heimdex.domain.errors import EmbedderUnavailable
 from heimdex.domain.query import Channel
@@ -15,6 +16,12 @@ from heimdex.search.plan import SearchConfig
 
 #: a library that has vectors keeps them; one that has none may get some at any moment, and is asked again
 _REMEMBER_S = 60.0
+#: most libraries are not described, and no search should pay for that
+_ASK_AGAIN_S = 5.0
+#: what is returned for descriptions that nobody wrote
+NOTHING_TOLD = "no descriptions are indexed"
+
+Telling = Literal["meaning", "words"]
 
 
 def unread(seen: str, embedder: Embedder | None, said: str, text_embedder: TextEmbedder | None) -> dict[Channel, str]:
@@ -43,6 +50,7 @@ class Coverage:
     def __init__(self, index: SceneIndex) -> None:
         self._index = index
         self._seen: dict[tuple[Channel, str, str], float] = {}
+        self._told: dict[tuple[Channel, str, str], tuple[float, int]] = {}
 
     async def missing(
         self, embedder: Embedder | None, text_embedder: TextEmbedder | None, config: SearchConfig, deadline: Deadline
@@ -57,9 +65,26 @@ class Coverage:
         reasons = {
             Channel.VISUAL: visual_reason,
             Channel.TRANSCRIPT: transcript_reason,
-            Channel.SUMMARY: "no summaries are indexed",
         }
         return {channel: reason for channel, reason in reasons.items() if reason}
+
+    async def telling(self, text_embedder: TextEmbedder | None, said: str, deadline: Deadline) -> Telling | None:
+        """Return how descriptions can answer: by their meaning, else by their words; None where there are none."""
+        model = _known(text_embedder)
+        if model is not None and can_read(model.languages, said) and await self._tells(model, deadline):
+            return "meaning"
+        return "words" if await self._tells(None, deadline) else None
+
+    async def _tells(self, model: EmbeddingModel | None, deadline: Deadline) -> bool:
+        key = (Channel.SUMMARY, model.model_id if model else "", model.revision if model else "")
+        asked, covered = self._told.get(key, (float("-inf"), 0))
+        if time.monotonic() - asked > (_REMEMBER_S if covered else _ASK_AGAIN_S):
+            try:
+                covered = await within(deadline.left_s(0.5), self._index.covered(Channel.SUMMARY, model))
+            except Exception:  # the other channels will meet the fault and report it
+                return False
+            self._told[key] = (time.monotonic(), covered)
+        return covered > 0
 
     async def _reason(
         self, channel: Channel, embedder: Embedder | TextEmbedder | None, absent: str, deadline: Deadline

@@ -16,7 +16,7 @@ from heimdex.domain.results import ChannelReport, ChannelStatus, Hit, SearchAnsw
 from heimdex.ports import Embedder, EmbeddingModel, Image, Matrix, SceneIndex, TextEmbedder
 from heimdex.search import log_lines
 from heimdex.search.answer import Found, make_answer, refuse_silence
-from heimdex.search.coverage import Coverage, unread
+from heimdex.search.coverage import NOTHING_TOLD, Coverage, unread
 from heimdex.search.deadline import Deadline
 from heimdex.search.embed_queries import QueryEmbeddings, checked
 from heimdex.search.evidence import Evidence, spoken_of
@@ -184,10 +184,16 @@ class SearchEngine:
         """Search for one side of a query."""
         intent = clause.intent
         log_lines.routed(intent)
-        missing = await self._coverage.missing(self._embedder, self._text_embedder, config, deadline)
+        missing, telling = await asyncio.gather(
+            self._coverage.missing(self._embedder, self._text_embedder, config, deadline),
+            self._coverage.telling(self._text_embedder, clause.said, deadline),
+        )
+        if telling is None:
+            missing[Channel.SUMMARY] = NOTHING_TOLD
         missing |= unread(clause.seen, self._embedder, clause.said, self._text_embedder)
         plan = make_plan(request, intent, config, missing | clause.restricted)
         question = self._question(request, clause, config, deadline)
+        question.telling = telling or "meaning"
 
         if plan.calls_clip:
             question.start_clip()
@@ -195,7 +201,7 @@ class SearchEngine:
         answered = await retrieve(question, channels)
         refuse_silence(answered)
         ranked = await rank(question, plan, request, config, answered)
-        evidence = self._evidence(clause, answered, ranked)
+        evidence = self._evidence(question, clause, answered, ranked)
         hits = await make_hits(self._index, request, answered, ranked, evidence, deadline, needed=needed, less=less)
         return Found(intent, plan, question, answered, ranked, evidence, hits)
 
@@ -216,7 +222,9 @@ class SearchEngine:
             hubs=self._hubs,
         )
 
-    def _evidence(self, clause: Clause, answered: Mapping[Channel, Answered], ranked: Ranked) -> Evidence:
+    def _evidence(
+        self, question: Question, clause: Clause, answered: Mapping[Channel, Answered], ranked: Ranked
+    ) -> Evidence:
         found = {channel: {c.scene_id: c for c in answer.candidates} for channel, answer in answered.items()}
         if ranked.scored:
             found[Channel.VISUAL] = {**found.get(Channel.VISUAL, {}), **ranked.scored}
@@ -224,6 +232,7 @@ class SearchEngine:
         if self._embedder and found.get(Channel.VISUAL):
             models[Channel.VISUAL] = self._embedder.model
         for channel in (Channel.TRANSCRIPT, Channel.SUMMARY):
-            if self._text_embedder and found.get(channel):
+            by_words = channel is Channel.SUMMARY and question.telling == "words"
+            if self._text_embedder and found.get(channel) and not by_words:
                 models[channel] = self._text_embedder.model
         return Evidence(spoken_of(clause.said), found, models)

@@ -11,18 +11,21 @@ from heimdex.domain.results import Candidate, Label, Match, SceneDetails
 from heimdex.ports import EmbeddingModel
 from heimdex.ranking.fuse import Fused
 from heimdex.ranking.labels import (
+    OUTLIER_MIN_SCORES,
     CutOffs,
     Spoken,
     label_cosine,
     label_outlier,
     label_words,
+    strongest,
 )
 from heimdex.ranking.rerank import Blended
 from heimdex.ranking.signals import spoken_part
 from heimdex.ranking.tokens import content_words, index_terms, quoted_phrases
 from heimdex.search.hearing import Heard
 
-_SPEECH = frozenset({Channel.TRANSCRIPT, Channel.LEXICAL, Channel.SUMMARY})
+_SPEECH = frozenset({Channel.TRANSCRIPT, Channel.LEXICAL})
+_TOLD_CHARACTERS = 300
 
 
 def spoken_of(query: str) -> Spoken:
@@ -47,18 +50,24 @@ class Evidence:
             return Label.NONE
         if cut := self.models[channel].calibration:
             return label_cosine(candidate.raw, CutOffs(cut.weak, cut.medium, cut.strong))
-        return label_outlier(candidate.raw, [c.raw for c in self.found[channel].values()])
+        scores = [c.raw for c in self.found[channel].values()]
+        if channel is Channel.SUMMARY and len(scores) < OUTLIER_MIN_SCORES:
+            return Label.NONE  # a few descriptions have no middle to stand out of; their words may still count
+        return label_outlier(candidate.raw, scores)
 
     def may_count(self, scene: SceneId) -> bool:
         """Return whether a scene can have a label at all; decided without reading its transcript."""
-        said = scene in self.found.get(Channel.LEXICAL, {})
-        return said or any(self.cosine_label(channel, scene) is not Label.NONE for channel in self.models)
+        worded = any(scene in self.found.get(channel, {}) for channel in (Channel.LEXICAL, Channel.SUMMARY))
+        return worded or any(self.cosine_label(channel, scene) is not Label.NONE for channel in self.models)
 
     def labels(self, scene: SceneId, details: SceneDetails) -> dict[Channel, Label]:
         """Return the label that each kind of evidence earns."""
         labels = {channel: self.cosine_label(channel, scene) for channel in self.models}
         if scene in self.found.get(Channel.LEXICAL, {}):
             labels[Channel.LEXICAL] = label_words(self.spoken, " ".join(s.text for s in details.segments))
+        if scene in self.found.get(Channel.SUMMARY, {}):
+            worded = label_words(self.spoken, details.description)
+            labels[Channel.SUMMARY] = strongest((worded, labels.get(Channel.SUMMARY, Label.NONE)))
         return labels
 
 
@@ -69,6 +78,7 @@ def matches(
     found: Mapping[Channel, Mapping[SceneId, Candidate]],
     blended: Blended | None,
     heard: Heard,
+    description: str,
     labels: Mapping[Channel, Label],
 ) -> tuple[Match, ...]:
     """Return a scene's receipt: the sum of ``normalised · weight`` over it is the scene's score."""
@@ -89,7 +99,7 @@ def matches(
                 weight=weight * base_weight,
                 label=labels.get(channel, Label.NONE),
                 frame_s=candidate.frame_s,
-                text=heard.text if is_speech else None,
+                text=heard.text if is_speech else _told(description) if channel is Channel.SUMMARY else None,
                 text_span=heard.span if is_speech else None,
             )
         )
@@ -107,6 +117,11 @@ def matches(
             )
         )
     return tuple(sorted(lines, key=lambda line: (-line.normalised * line.weight, line.channel)))
+
+
+def _told(description: str) -> str | None:
+    text = " ".join(description.split())
+    return (text if len(text) <= _TOLD_CHARACTERS else text[:_TOLD_CHARACTERS].rstrip() + "…") or None
 
 
 def recompute(matched: Sequence[Match], penalty: float = 0.0) -> float:

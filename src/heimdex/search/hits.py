@@ -64,7 +64,8 @@ async def make_hits(
             if label is Label.NONE and not request.include_weak:
                 continue
             heard = hear(evidence.spoken, details[scene].segments)
-            receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), heard, labels)
+            told = details[scene].description
+            receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), heard, told, labels)
             moment_s = moment_of(details[scene], receipt, heard)
             found.append(Hit(len(found) + 1, details[scene], score, label, moment_s, receipt, heard.text))
         kept = less_of_the_same(found, request) if less else found

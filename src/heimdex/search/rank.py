@@ -77,7 +77,8 @@ def best_labels(question: Question, answered: Mapping[Channel, Answered]) -> dic
     labels: dict[Channel, Label] = {}
     for channel, answer in answered.items():
         embedder = question.embedder if channel is Channel.VISUAL else question.text_embedder
-        if channel is Channel.LEXICAL or embedder is None or not answer.candidates:
+        by_words = channel is Channel.LEXICAL or (channel is Channel.SUMMARY and question.telling == "words")
+        if by_words or embedder is None or not answer.candidates:
             continue
         if cut := embedder.model.calibration:
             labels[channel] = label_cosine(answer.candidates[0].raw, CutOffs(cut.weak, cut.medium, cut.strong))

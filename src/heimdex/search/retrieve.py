@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from heimdex.domain.errors import EmbedderUnavailable
 from heimdex.domain.ids import SceneId
@@ -59,6 +60,8 @@ class Question:
     #: what the pictures should not show, and what that took from each scene's cosine
     unwanted: tuple[str, ...] = ()
     taken: dict[SceneId, dict[str, float]] = field(default_factory=dict)
+    #: how descriptions answer: by their meaning, or by their words
+    telling: Literal["meaning", "words"] = "meaning"
     #: what is known of scenes that are near to everything; shared by the searches of an engine
     hubs: Hubs = field(default_factory=Hubs)
     _clip: asyncio.Task[Embedded] | None = None
@@ -196,6 +199,17 @@ async def lexical(question: Question) -> Retrieved:
     )
 
 
+async def told(question: Question) -> Retrieved:
+    """Return the scenes whose descriptions have the words; what is quoted must be said, not told."""
+    if not question.words.phrases:
+        return Retrieved([])
+    seconds = question.deadline.left_s(question.config.channel_timeout_s)
+    return await question.index.match_words(
+        replace(question.words, required=()), limit=question.config.candidates, within=question.within,
+        timeout_s=seconds, channel=Channel.SUMMARY,
+    )  # fmt: skip
+
+
 async def _nearest(question: Question, channel: Channel, model: EmbeddingModel, vector: Vector) -> Retrieved:
     seconds = question.deadline.left_s(question.config.channel_timeout_s)
     return await question.index.nearest(
@@ -212,6 +226,8 @@ async def retrieve(question: Question, channels: Sequence[Channel]) -> dict[Chan
 def _ask(question: Question, channel: Channel) -> Coroutine[None, None, Retrieved]:
     if channel is Channel.VISUAL:
         return visual(question)
+    if channel is Channel.SUMMARY and question.telling == "words":
+        return told(question)
     return lexical(question) if channel is Channel.LEXICAL else meaning(question, channel)
 
 

@@ -10,14 +10,15 @@ from typing import Any
 
 from heimdex.domain.errors import NotFound
 from heimdex.domain.ids import VideoId
-from heimdex.domain.media import FileStamp, LibraryStatus, Reason, UnreadableFile, title_of
+from heimdex.domain.media import FileStamp, LibraryStatus, Reason, Segment, UnreadableFile, title_of
 from heimdex.domain.query import Channel
-from heimdex.ports import IndexedVideo, KnownFile
+from heimdex.ports import EmbeddingModel, IndexedVideo, KnownFile, StoredVideo, ToldScene
 from heimdex.store.database import Connection, Database
 from heimdex.store.publish import check_video, write_video
 from heimdex.store.queries import load_queries
 from heimdex.store.rows import path_bytes, path_key, storable, to_path
 from heimdex.store.spaces import Spaces
+from heimdex.store.telling import GONE, check_told, read_stored, segment_of, write_told
 
 _SQL = load_queries("catalogue")
 
@@ -106,6 +107,8 @@ class PostgresCatalogue:
             await self._spaces.ensure(Channel.VISUAL, video.visual_model)
         if video.meaning_model is not None:
             await self._spaces.ensure(Channel.TRANSCRIPT, video.meaning_model)
+            if any(scene.told is not None for scene in video.scenes):
+                await self._spaces.ensure(Channel.SUMMARY, video.meaning_model)
 
         async def work(connection: Connection) -> None:
             values: dict[str, Any] = {
@@ -123,15 +126,47 @@ class PostgresCatalogue:
 
         await self._database.run(work)
 
+    async def stored(self, video_id: VideoId) -> StoredVideo:
+        return await self._database.run(lambda connection: read_stored(connection, self._tenant, video_id))
+
+    async def descriptions_of(self, sha256: str) -> list[Segment]:
+        async def work(connection: Connection) -> list[Segment]:
+            values = {"tenant": self._tenant, "sha256": sha256}
+            cursor = await connection.execute(_SQL["descriptions_of_content"], values)
+            return [segment_of(row) for row in await cursor.fetchall()]
+
+        return await self._database.run(work) if sha256 else []
+
+    async def describe(
+        self,
+        video_id: VideoId,
+        descriptions: Sequence[Segment],
+        told: Sequence[ToldScene],
+        model: EmbeddingModel | None,
+    ) -> None:
+        check_told(told, model)
+        if model is not None:
+            await self._spaces.ensure(Channel.SUMMARY, model)
+
+        async def work(connection: Connection) -> None:
+            values = {"tenant": self._tenant, "video_id": video_id}
+            if await (await connection.execute(_SQL["lock_video"], values)).fetchone() is None:
+                raise GONE
+            await write_told(connection, self._tenant, video_id, descriptions, told, model)
+
+        await self._database.run(work)
+
     async def status(self) -> LibraryStatus:
         async def work(connection: Connection) -> tuple[LibraryStatus, list[tuple[VideoId, Path]]]:
             values = {"tenant": self._tenant}
             totals = await (await connection.execute(_SQL["totals"], values)).fetchone()
             assert totals is not None  # noqa: S101 an aggregate always has a row
-            videos, scenes, duration_s, segments, with_words = totals
-            coverage = {Channel.VISUAL.value: 0, Channel.TRANSCRIPT.value: 0, Channel.LEXICAL.value: int(with_words)}
+            videos, scenes, duration_s, segments, with_words, told = totals
+            coverage = {Channel.VISUAL.value: 0, Channel.TRANSCRIPT.value: 0}
             for channel, count in await (await connection.execute(_SQL["coverage"], values)).fetchall():
                 coverage[channel] = int(count)
+            # what is told is found by its words where no model reads it
+            coverage |= {Channel.SUMMARY.value: int(told), Channel.LEXICAL.value: int(with_words)}
             unreadable = tuple(
                 UnreadableFile(to_path(path), Reason(reason), detail)
                 for path, reason, detail in await (await connection.execute(_SQL["unreadable"], values)).fetchall()

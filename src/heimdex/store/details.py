@@ -34,7 +34,7 @@ async def read_details(
         scene_id: SceneDetails(
             scene_id=scene_id, video_id=video_id, title=title, path=to_path(path), span=Span(start_s, end_s),
             video_duration_s=duration_s, fps=fps, segments=tuple(segments[scene_id]),
-            keyframes=tuple(keyframes[scene_id]), recorded_at=recorded_at,
+            keyframes=tuple(keyframes[scene_id]), recorded_at=recorded_at, description=description,
         )
-        for scene_id, video_id, title, path, start_s, end_s, duration_s, fps, recorded_at in scenes
+        for scene_id, video_id, title, path, start_s, end_s, duration_s, fps, recorded_at, description in scenes
     }  # fmt: skip

@@ -10,12 +10,13 @@ import numpy as np
 
 from heimdex.domain.media import Keyframe
 from heimdex.domain.query import Channel
-from heimdex.ports import EmbeddingModel, IndexedScene, IndexedVideo, Matrix
+from heimdex.ports import IndexedVideo, ToldScene
 from heimdex.ranking.tokens import index_terms
 from heimdex.store.database import Connection
-from heimdex.store.queries import load_queries, on_relation
-from heimdex.store.rows import check_vectors, copy_block, storable, tsvector_text
-from heimdex.store.spaces import register
+from heimdex.store.queries import load_queries
+from heimdex.store.rows import check_vectors, storable, tsvector_text
+from heimdex.store.telling import check_told, write_told
+from heimdex.store.vectors import write_vectors
 
 _SQL = load_queries("catalogue")
 
@@ -35,6 +36,7 @@ def check_video(video: IndexedVideo) -> None:
             if video.meaning_model is None:
                 raise ValueError("a vector of meaning needs its model")
             check_vectors(scene.meaning[np.newaxis], video.meaning_model)
+        check_told([ToldScene(scene.scene_id, scene.description, scene.told)], video.meaning_model)
 
 
 def best_frame(keyframes: Sequence[Keyframe]) -> int:
@@ -47,7 +49,7 @@ async def write_video(connection: Connection, tenant: UUID, video: IndexedVideo)
     terms = [index_terms(scene.transcript) for scene in video.scenes]
     await connection.execute(_SQL["put_video"], _video_row(tenant, video, terms))
     ids = {"tenant": tenant, "video_id": video.video_id}
-    for clear in ("clear_scenes", "clear_segments", "clear_spaces"):
+    for clear in ("clear_scenes", "clear_segments", "clear_descriptions", "clear_spaces"):
         await connection.execute(_SQL[clear], ids)
     await _write_scenes(connection, tenant, video, terms)
     async with connection.cursor() as cursor:
@@ -62,11 +64,15 @@ async def write_video(connection: Connection, tenant: UUID, video: IndexedVideo)
             ],
         )  # fmt: skip
     if video.visual_model is not None:
-        seen = [(scene, scene.visual) for scene in video.scenes if scene.visual is not None]
-        await _write_vectors(connection, tenant, video, Channel.VISUAL, video.visual_model, seen)
+        seen = [(scene.scene_id, scene.visual) for scene in video.scenes if scene.visual is not None]
+        await write_vectors(connection, tenant, video.video_id, Channel.VISUAL, video.visual_model, seen)
     if video.meaning_model is not None:
-        said = [(scene, scene.meaning[np.newaxis]) for scene in video.scenes if scene.meaning is not None]
-        await _write_vectors(connection, tenant, video, Channel.TRANSCRIPT, video.meaning_model, said)
+        said = [(scene.scene_id, scene.meaning[np.newaxis]) for scene in video.scenes if scene.meaning is not None]
+        await write_vectors(connection, tenant, video.video_id, Channel.TRANSCRIPT, video.meaning_model, said)
+    told = [ToldScene(scene.scene_id, scene.description, scene.told) for scene in video.scenes if scene.description]
+    if told or video.descriptions:
+        model = video.meaning_model if any(scene.vector is not None for scene in told) else None
+        await write_told(connection, tenant, video.video_id, video.descriptions, told, model)
 
 
 def _video_row(tenant: UUID, video: IndexedVideo, terms: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -105,34 +111,3 @@ async def _write_scenes(
     async with connection.cursor() as cursor:
         await cursor.executemany(_SQL["add_scene"], scenes)
         await cursor.executemany(_SQL["add_keyframe"], keyframes)
-
-
-async def _write_vectors(
-    connection: Connection,
-    tenant: UUID,
-    video: IndexedVideo,
-    channel: Channel,
-    model: EmbeddingModel,
-    vectors: Sequence[tuple[IndexedScene, Matrix]],
-) -> None:
-    relation = await register(connection, tenant, channel, model)
-    if not vectors:
-        return
-    await connection.execute(_SQL["stage_vectors"])
-    await connection.execute(_SQL["empty_stage"])
-    block = copy_block(
-        [scene.scene_id for scene, rows in vectors for _ in rows],
-        [number for _, rows in vectors for number in range(len(rows))],
-        np.concatenate([rows for _, rows in vectors]).astype(np.float32),
-    )
-    async with connection.cursor() as cursor, cursor.copy(_SQL["copy_vectors"]) as copy:
-        await copy.write(block)
-    await connection.execute(on_relation(_SQL["add_vectors"], relation), {"tenant": tenant})
-    counts = [len(rows) for _, rows in vectors]
-    await connection.execute(
-        _SQL["add_video_space"],
-        {
-            "tenant": tenant, "video_id": video.video_id, "relation": relation,
-            "scenes": len(counts), "frames": sum(counts), "frames_max": max(counts),
-        },
-    )  # fmt: skip

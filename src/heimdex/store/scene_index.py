@@ -17,7 +17,7 @@ from heimdex.store.filters import admits
 from heimdex.store.queries import load_queries, on_relation
 from heimdex.store.rows import frames_of, vector_text
 from heimdex.store.spaces import relation_of
-from heimdex.store.words import match_words
+from heimdex.store.words import SAID, TOLD, match_words
 
 _SQL = load_queries("scene_index")
 
@@ -65,9 +65,18 @@ class PostgresSceneIndex:
 
         return Retrieved(await self._database.run(work, timeout_s=timeout_s))
 
-    async def match_words(self, query: WordQuery, *, limit: int, within: SearchFilter, timeout_s: float) -> Retrieved:
+    async def match_words(
+        self,
+        query: WordQuery,
+        *,
+        limit: int,
+        within: SearchFilter,
+        timeout_s: float,
+        channel: Channel = Channel.LEXICAL,
+    ) -> Retrieved:
+        field = TOLD if channel is Channel.SUMMARY else SAID
         return await self._database.run(
-            lambda connection: match_words(connection, self._tenant, query, limit=limit, within=within),
+            lambda connection: match_words(connection, self._tenant, query, limit=limit, within=within, field=field),
             timeout_s=timeout_s,
         )
 
@@ -115,6 +124,8 @@ class PostgresSceneIndex:
         name = "covered_by_active_space"
         if channel is Channel.LEXICAL:
             name = "covered_by_words"
+        elif channel is Channel.SUMMARY and model is None:
+            name = "covered_by_told"
         elif model is not None:
             name = "covered_by_space"
             values["relation"] = relation_of(channel, model)

@@ -1,4 +1,4 @@
-"""Scenes whose transcript has the words that were asked for, scored by BM25.
+"""Scenes whose transcript, or description, has the words that were asked for, scored by BM25.
 
 PostgreSQL finds the scenes (GIN over tsvector, phrases as runs of positions) and counts how rare
 each phrase is; the score is computed here from the positions, because ``ts_rank`` knows no rarity.
@@ -7,7 +7,8 @@ each phrase is; the score is computed here from the positions, because ``ts_rank
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import sql
@@ -27,8 +28,29 @@ _POOL = 2000
 _PHRASES = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The columns of one kind of text, and the condition under which its index serves."""
+
+    words: str
+    count: str
+    scenes: str
+    terms: str
+    has: LiteralString
+
+    @property
+    def parts(self) -> dict[str, sql.Composable]:
+        columns = {name: sql.Identifier(getattr(self, name)) for name in ("words", "count", "scenes", "terms")}
+        return {**columns, "has": sql.SQL(self.has)}
+
+
+SAID = Field("words", "word_count", "scenes_with_words", "terms", has="")
+#: most scenes are not described: their index is a part of all
+TOLD = Field("told", "told_count", "scenes_told", "told_terms", has="s.told_count > 0 AND")
+
+
 async def match_words(
-    connection: Connection, tenant: UUID, query: WordQuery, *, limit: int, within: SearchFilter
+    connection: Connection, tenant: UUID, query: WordQuery, *, limit: int, within: SearchFilter, field: Field = SAID
 ) -> Retrieved:
     """Return at most ``limit`` scenes, best first; ties by scene id, so that answers repeat."""
     required = [phrase for phrase in dict.fromkeys(query.required) if phrase]
@@ -36,9 +58,9 @@ async def match_words(
     if not phrases or limit < 1:
         return Retrieved([])
     wanted = [tsquery_text(phrase) for phrase in phrases]
-    statistics = await (
-        await connection.execute(_SQL["word_statistics"], {"tenant": tenant, "phrases": wanted})
-    ).fetchone()
+    columns = field.parts
+    counting = sql.SQL(_SQL["word_statistics"]).format(**columns)
+    statistics = await (await connection.execute(counting, {"tenant": tenant, "phrases": wanted})).fetchone()
     documents, terms, frequencies = statistics if statistics is not None else (0, 0, [])
     if not documents:
         return Retrieved([])
@@ -46,7 +68,9 @@ async def match_words(
     pool = max(limit, _POOL)
     worth = sql.SQL(" + ").join(
         sql.SQL(_SQL["worth_of_phrase"]).format(
-            phrase=sql.Placeholder(f"phrase_{number}"), weight=sql.Placeholder(f"weight_{number}")
+            phrase=sql.Placeholder(f"phrase_{number}"),
+            weight=sql.Placeholder(f"weight_{number}"),
+            words=columns["words"],
         )
         for number in range(len(wanted))
     )
@@ -54,7 +78,7 @@ async def match_words(
     bound |= {f"weight_{number}": weight for number, weight in enumerate(weights)}
     admitted, filtering = admits(within)
     cursor = await connection.execute(
-        sql.SQL(_SQL["matching_scenes"]).format(worth=worth, admitted=admitted),
+        sql.SQL(_SQL["matching_scenes"]).format(worth=worth, admitted=admitted, **columns),
         {
             **bound, **filtering, "tenant": tenant, "any": _condition(phrases, required, query.excluded),
             "terms": list({term for phrase in phrases for term in phrase}), "pool": pool,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from heimdex.domain.errors import DimensionMismatch, NotFound
 from heimdex.domain.ids import VideoId
-from heimdex.domain.media import FileStamp, LibraryStatus, Reason, UnreadableFile
+from heimdex.domain.media import FileStamp, LibraryStatus, Reason, Segment, UnreadableFile
 from heimdex.domain.query import Channel
-from heimdex.ports import EmbeddingModel, IndexedVideo, KnownFile, Matrix
+from heimdex.ports import EmbeddingModel, IndexedVideo, KnownFile, Matrix, StoredVideo, ToldScene
 
 
 @dataclass(slots=True)
@@ -66,6 +67,46 @@ class InMemoryCatalogue:
         self.videos[video.video_id] = video
         self._put(KnownFile(video.file, video.video_id, video.fingerprint))
 
+    async def stored(self, video_id: VideoId) -> StoredVideo:
+        if video_id not in self.videos:
+            raise NotFound("There is no such video in the library.", remedy="Index the file.")
+        video = self.videos[video_id]
+        scenes = tuple((scene.scene_id, scene.scene) for scene in video.scenes)
+        return StoredVideo(video_id, video.file.sha256, scenes, video.descriptions)
+
+    async def descriptions_of(self, sha256: str) -> list[Segment]:
+        return [
+            each for video in self.videos.values() if sha256 and video.file.sha256 == sha256
+            for each in video.descriptions
+        ]  # fmt: skip
+
+    async def describe(
+        self,
+        video_id: VideoId,
+        descriptions: Sequence[Segment],
+        told: Sequence[ToldScene],
+        model: EmbeddingModel | None,
+    ) -> None:
+        stored = await self.stored(video_id)
+        by_scene = {scene.scene_id: scene for scene in told}
+        if not set(by_scene) <= {scene_id for scene_id, _ in stored.scenes}:
+            raise NotFound("The video was indexed anew meanwhile.", remedy="Describe it again.")
+        for scene in told:
+            if scene.vector is not None:
+                if model is None:
+                    raise ValueError("a vector of what is told needs its model")
+                _check(scene.vector[np.newaxis], model)
+        video = self.videos[video_id]
+        nothing = ("", None)
+        scenes = []
+        for each in video.scenes:
+            found = by_scene.get(each.scene_id)
+            text, vector = (found.text, found.vector) if found else nothing
+            scenes.append(replace(each, description=text, told=vector))
+        self.videos[video_id] = replace(
+            video, scenes=tuple(scenes), descriptions=tuple(descriptions), meaning_model=model or video.meaning_model
+        )
+
     async def status(self) -> LibraryStatus:
         scenes = [scene for video in self.videos.values() for scene in video.scenes]
         seen = sum(scene.visual is not None for scene in scenes)
@@ -78,6 +119,7 @@ class InMemoryCatalogue:
             coverage={
                 Channel.VISUAL.value: seen,
                 Channel.TRANSCRIPT.value: sum(scene.meaning is not None for scene in scenes),
+                Channel.SUMMARY.value: sum(bool(scene.description) for scene in scenes),
                 Channel.LEXICAL.value: sum(bool(scene.transcript) for scene in scenes),
             },
             unreadable=tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,25 @@ def made_up_video(
         visual_model=visual_model,
         meaning_model=meaning_model,
     )
+
+
+def described(
+    video: IndexedVideo, texts: Sequence[str], *, told: Sequence[Vector | None] | None = None, source: str = "sidecar"
+) -> IndexedVideo:
+    """Return the video with a description for each scene that has a text here, and its vector.
+
+    Args:
+        told: a row for each scene; drawn when not given.
+    """
+    model = video.meaning_model
+    drawn = unit_rows(len(texts), model.dim, seed=77) if model else [None] * len(texts)
+    rows = list(drawn) if told is None else list(told)
+    scenes = tuple(
+        replace(scene, description=text, told=row if text else None)
+        for scene, text, row in zip(video.scenes, texts, rows, strict=True)
+    )
+    lines = tuple(Segment(scene.scene.span, scene.description, source, "en") for scene in scenes if scene.description)
+    return replace(video, scenes=scenes, descriptions=lines)
 
 
 def _rows(

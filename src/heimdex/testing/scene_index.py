@@ -40,8 +40,19 @@ class InMemorySceneIndex:
         ]
         return Retrieved(_best_first(found)[:limit])
 
-    async def match_words(self, query: WordQuery, *, limit: int, within: SearchFilter, timeout_s: float) -> Retrieved:
-        scenes = [(scene.scene_id, index_terms(scene.transcript)) for _, scene in self._scenes(SearchFilter())]
+    async def match_words(
+        self,
+        query: WordQuery,
+        *,
+        limit: int,
+        within: SearchFilter,
+        timeout_s: float,
+        channel: Channel = Channel.LEXICAL,
+    ) -> Retrieved:
+        scenes = [
+            (scene.scene_id, index_terms(scene.description if channel is Channel.SUMMARY else scene.transcript))
+            for _, scene in self._scenes(SearchFilter())
+        ]
         positions = {scene_id: _positions(terms) for scene_id, terms in scenes if terms}
         phrases = list(dict.fromkeys((*query.phrases, *query.required)))
         counts = {
@@ -100,6 +111,7 @@ class InMemorySceneIndex:
                 segments=tuple(s for s in video.segments if s.span.overlap_s(scene.scene.span) > 0.0),
                 keyframes=tuple((frame.time_s, str(frame.image)) for frame in scene.scene.keyframes),
                 recorded_at=video.facts.recorded_at,
+                description=scene.description,
             )
             for video, scene in self._scenes(SearchFilter())
             if scene.scene_id in wanted
@@ -109,6 +121,8 @@ class InMemorySceneIndex:
         if channel is Channel.LEXICAL:
             return sum(bool(index_terms(scene.transcript)) for _, scene in self._scenes(SearchFilter()))
         scenes = self._scenes(SearchFilter())
+        if channel is Channel.SUMMARY and model is None:
+            return sum(bool(index_terms(scene.description)) for _, scene in scenes)
         return sum(
             _rows(channel, video, scene, model or _stored(channel, video)) is not None for video, scene in scenes
         )
@@ -191,9 +205,8 @@ def _rows(channel: Channel, video: IndexedVideo, scene: IndexedScene, model: Emb
         return None
     if channel is Channel.VISUAL:
         return scene.visual if scene.visual is not None and len(scene.visual) else None
-    if channel is Channel.TRANSCRIPT and scene.meaning is not None:
-        return scene.meaning[np.newaxis, :]
-    return None
+    vector = {Channel.TRANSCRIPT: scene.meaning, Channel.SUMMARY: scene.told}.get(channel)
+    return None if vector is None else vector[np.newaxis, :]
 
 
 def _score(

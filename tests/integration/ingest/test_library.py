@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from heimdex.domain.errors import BadRequest, StoreUnavailable
-from heimdex.domain.media import Reason
+from heimdex.domain.media import Reason, Segment
 from heimdex.ingest.library import IndexLibrary
 from heimdex.ingest.outcomes import IndexEvent, IndexReport, Status
+from heimdex.ingest.telling import CAPTION, Describer
 from heimdex.ports import IndexedVideo, TextEmbedder
 from heimdex.speech.sidecar import SidecarReader
 from heimdex.testing.catalogue import InMemoryCatalogue
@@ -156,6 +157,24 @@ async def test_a_copy_without_subtitles_takes_no_words_away(world: World) -> Non
     assert statuses(await world.index()) == {"a copy.mp4": Status.LINKED, "z.mp4": Status.UNCHANGED}
     assert statuses(await world.index()) == {"a copy.mp4": Status.UNCHANGED, "z.mp4": Status.UNCHANGED}
     assert len(world.published().segments) == 2
+
+
+async def test_what_files_beside_a_video_tell_is_searched_as_told(world: World) -> None:
+    world.video("a.mp4")
+    (world.folder / "a.description").write_text("our holiday")
+    await world.index()
+    assert [scene.description for scene in world.published().scenes] == ["our holiday", "", ""]
+    assert world.published().scenes[0].told is not None
+    assert world.published().segments == ()
+
+    video = world.published()
+    await Describer(world.catalogue, world.text_embedder).describe(
+        video.video_id, CAPTION, [Segment(video.scenes[1].scene.span, "a green wall", CAPTION)]
+    )
+    (world.folder / "a.description").write_text("our winter holiday")
+    assert statuses(await world.index()) == {"a.mp4": Status.INDEXED}
+    assert [scene.description for scene in world.published().scenes] == ["our winter holiday", "a green wall", ""]
+    assert world.decoder.decoded == ["a.mp4"]
 
 
 async def test_words_go_with_the_subtitle_file_that_brought_them(world: World) -> None:

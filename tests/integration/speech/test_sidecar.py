@@ -90,3 +90,20 @@ def test_files_of_others_keep_their_good_cues(tmp_path: Path, shared_data: Path,
     found = read(tmp_path / "clip.mp4")
     assert len(found) == expected
     assert all("-->" not in text and "<" not in text.replace("<fourth>", "") for text, _ in found)
+
+
+def test_descriptions_are_told_and_not_said(tmp_path: Path) -> None:
+    (tmp_path / "clip.srt").write_text(SRT.format("hello"))
+    (tmp_path / "clip.descriptions.vtt").write_text("WEBVTT\n\n00:00.500 --> 00:02.000\nA boat leaves.\n")
+    (tmp_path / "clip.ko.descriptions.srt").write_text(SRT.format("배가 떠난다"), "utf-8")
+    (tmp_path / "clip.description").write_text("Our summer\nby the sea.")
+    (tmp_path / "clip.description.txt").write_text("Filmed on Jeju.")
+    (tmp_path / "clip.txt").write_text("a shopping list")
+    told = SidecarReader().read_descriptions(tmp_path / "clip.mp4")
+
+    assert read(tmp_path / "clip.mp4") == [("hello", None)]
+    assert [(each.text, each.language) for each in told] == [
+        ("Our summer by the sea.", None), ("Filmed on Jeju.", None), ("A boat leaves.", None), ("배가 떠난다", "ko"),
+    ]  # fmt: skip
+    assert {each.source for each in told} == {"sidecar"}
+    assert SidecarReader().read_descriptions(tmp_path / "gone" / "clip.mp4") == []

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from heimdex.store import Store, publish
+from heimdex.store import Store, publish, telling, vectors
 from heimdex.store.database import Connection
-from heimdex.testing.library import made_up_video
+from heimdex.testing.library import described, made_up_video
 
 
 async def rows_everywhere(store: Store) -> dict[str, int]:
@@ -29,24 +29,34 @@ async def rows_everywhere(store: Store) -> dict[str, int]:
     return await store.database.run(work)
 
 
-@pytest.mark.parametrize("statement", ["add_scene", "add_keyframe", "add_segment", "add_vectors", "add_video_space"])
+def break_off(monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
+    """Let one statement of a publication fail, whichever module issues it."""
+    broken: dict[str, Any] = {**publish._SQL, statement: "SELECT 1 / 0 FROM (SELECT %(tenant)s AS x) t"}
+    for module in (publish, vectors, telling):
+        monkeypatch.setattr(module, "_SQL", broken)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "add_scene", "add_keyframe", "add_segment", "add_vectors", "add_video_space",
+        "add_description", "tell_scene", "count_told",
+    ],
+)  # fmt: skip
 async def test_a_failure_in_the_middle_leaves_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
-    broken: dict[str, Any] = {**publish._SQL, statement: "SELECT 1 / 0 FROM (SELECT %(tenant)s AS x) t"}
-    monkeypatch.setattr(publish, "_SQL", broken)
+    break_off(monkeypatch, statement)
 
     with pytest.raises(Exception, match="division by zero"):
-        await store.catalogue.publish(made_up_video(["hello", "there"]))
+        await store.catalogue.publish(described(made_up_video(["hello", "there"]), ["a street", ""]))
     assert set((await rows_everywhere(store)).values()) == {0}
 
 
 async def test_a_failed_replacement_keeps_what_was_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.catalogue.publish(made_up_video(["hello"], content="same"))
     before = await rows_everywhere(store)
-    monkeypatch.setattr(
-        publish, "_SQL", {**publish._SQL, "add_video_space": "SELECT 1 / 0 FROM (SELECT %(tenant)s AS x) t"}
-    )
+    break_off(monkeypatch, "add_video_space")
 
     with pytest.raises(Exception, match="division by zero"):
         await store.catalogue.publish(made_up_video(["other", "words"], content="same", fingerprint="settings-2"))

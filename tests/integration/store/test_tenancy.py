@@ -15,7 +15,7 @@ from heimdex.ports import IndexedVideo, WordQuery
 from heimdex.store import Store, open_store
 from heimdex.store.database import Connection, Database
 from heimdex.store.rows import vector_text
-from heimdex.testing.library import VISUAL_MODEL, axis, made_up_video
+from heimdex.testing.library import VISUAL_MODEL, axis, described, made_up_video
 
 OTHER = TenantId(UUID("00000000-0000-7000-8000-0000000000ff"))
 
@@ -23,7 +23,7 @@ OTHER = TenantId(UUID("00000000-0000-7000-8000-0000000000ff"))
 @pytest.fixture
 async def video(store: Store) -> IndexedVideo:
     """A video of the default tenant."""
-    video = made_up_video(["hello world"])
+    video = described(made_up_video(["hello world"]), ["a street at night"])
     await store.catalogue.publish(video)
     return video
 

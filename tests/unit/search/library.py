@@ -73,6 +73,9 @@ class Planted:
     words: str = ""
     seen: float | None = None
     meant: float | None = None
+    told: str = ""
+    #: cosine of what is told
+    telling: float | None = None
 
 
 def scene_id(number: int) -> SceneId:
@@ -89,7 +92,9 @@ def library(*planted: Planted) -> InMemorySceneIndex:
             segments.append(Segment(Span(span.start_s + 2, span.start_s + 4), plant.words, "sidecar"))
         visual = None if plant.seen is None else at(plant.seen)[np.newaxis, :]
         meaning = None if plant.meant is None else at(plant.meant, 2)
-        scenes.append(IndexedScene(scene_id(number), Scene(span, (frame,)), plant.words, visual, meaning))
+        told = None if plant.telling is None else at(plant.telling, 2)
+        scene = Scene(span, (frame,))
+        scenes.append(IndexedScene(scene_id(number), scene, plant.words, visual, meaning, plant.told, told))
     video = IndexedVideo(
         video_id=VideoId(UUID(int=999)),
         file=FileStamp(Path("/videos/a.mp4"), 1, 1, "sha"),

@@ -72,9 +72,17 @@ class FaultyIndex:
         await self._meet(channel.value)
         return await self.inner.nearest(channel, model, query, limit=limit, within=within, timeout_s=timeout_s)
 
-    async def match_words(self, query: WordQuery, *, limit: int, within: SearchFilter, timeout_s: float) -> Retrieved:
-        await self._meet("lexical")
-        return await self.inner.match_words(query, limit=limit, within=within, timeout_s=timeout_s)
+    async def match_words(
+        self,
+        query: WordQuery,
+        *,
+        limit: int,
+        within: SearchFilter,
+        timeout_s: float,
+        channel: Channel = Channel.LEXICAL,
+    ) -> Retrieved:
+        await self._meet(channel.value)
+        return await self.inner.match_words(query, limit=limit, within=within, timeout_s=timeout_s, channel=channel)
 
     async def score_scenes(
         self, model: EmbeddingModel, query: Vector, scene_ids: Sequence[SceneId], *, timeout_s: float

@@ -96,6 +96,58 @@ INSERT INTO scene (tenant_id, scene_id, video_id, ordinal, start_s, end_s, trans
 VALUES (%(tenant)s, %(scene_id)s, %(video_id)s, %(ordinal)s, %(start_s)s, %(end_s)s, %(transcript)s,
         %(words)s::tsvector, %(word_count)s, %(best_frame)s);
 
+-- name: lock_video
+SELECT sha256 FROM video WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s FOR UPDATE;
+
+-- name: scenes_of_video
+SELECT s.scene_id, s.start_s, s.end_s,
+       ARRAY(SELECT k.time_s FROM keyframe k WHERE k.tenant_id = s.tenant_id AND k.scene_id = s.scene_id
+             ORDER BY k.frame_no),
+       ARRAY(SELECT k.quality FROM keyframe k WHERE k.tenant_id = s.tenant_id AND k.scene_id = s.scene_id
+             ORDER BY k.frame_no),
+       ARRAY(SELECT k.image FROM keyframe k WHERE k.tenant_id = s.tenant_id AND k.scene_id = s.scene_id
+             ORDER BY k.frame_no)
+FROM scene s WHERE s.tenant_id = %(tenant)s AND s.video_id = %(video_id)s ORDER BY s.ordinal;
+
+-- name: descriptions_of_video
+SELECT start_s, end_s, text, source, language
+FROM description WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s ORDER BY ordinal;
+
+-- name: descriptions_of_content
+SELECT d.start_s, d.end_s, d.text, d.source, d.language
+FROM video v JOIN description d ON d.tenant_id = v.tenant_id AND d.video_id = v.video_id
+WHERE v.tenant_id = %(tenant)s AND v.sha256 = %(sha256)s ORDER BY v.published_at, d.ordinal;
+
+-- name: clear_descriptions
+DELETE FROM description WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s;
+
+-- name: clear_told
+UPDATE scene SET description = '', told = '', told_count = 0
+WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s AND told_count > 0;
+
+-- name: clear_told_vectors
+DELETE FROM {relation} e USING scene s
+WHERE e.tenant_id = %(tenant)s AND s.tenant_id = %(tenant)s AND e.scene_id = s.scene_id
+  AND s.video_id = %(video_id)s;
+
+-- name: clear_told_spaces
+DELETE FROM video_space WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s AND relation = ANY (%(relations)s);
+
+-- name: told_relations
+SELECT relation FROM embedding_space WHERE tenant_id = %(tenant)s AND channel = 'summary';
+
+-- name: add_description
+INSERT INTO description (tenant_id, video_id, ordinal, start_s, end_s, text, source, language)
+VALUES (%(tenant)s, %(video_id)s, %(ordinal)s, %(start_s)s, %(end_s)s, %(text)s, %(source)s, %(language)s);
+
+-- name: tell_scene
+UPDATE scene SET description = %(description)s, told = %(told)s::tsvector, told_count = %(told_count)s
+WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s AND scene_id = %(scene_id)s;
+
+-- name: count_told
+UPDATE video SET scenes_told = %(scenes_told)s, told_terms = %(told_terms)s
+WHERE tenant_id = %(tenant)s AND video_id = %(video_id)s;
+
 -- name: add_keyframe
 INSERT INTO keyframe (tenant_id, scene_id, frame_no, time_s, quality, image)
 VALUES (%(tenant)s, %(scene_id)s, %(frame_no)s, %(time_s)s, %(quality)s, %(image)s);
@@ -127,7 +179,7 @@ ON CONFLICT (tenant_id, video_id, relation) DO UPDATE SET
 
 -- name: totals
 SELECT count(*), coalesce(sum(scenes), 0), coalesce(sum(duration_s), 0), coalesce(sum(segments), 0),
-       coalesce(sum(scenes_with_words), 0)
+       coalesce(sum(scenes_with_words), 0), coalesce(sum(scenes_told), 0)
 FROM video WHERE tenant_id = %(tenant)s;
 
 -- name: coverage

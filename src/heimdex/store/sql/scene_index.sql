@@ -52,10 +52,11 @@ WHERE tenant_id = %(tenant)s AND scene_id = ANY (%(scene_ids)s)
 ORDER BY scene_id, frame_no;
 
 -- name: word_statistics
+-- {words}, {count}, {scenes} and {terms} are the columns of what is said, or of what is told.
 -- Of the whole library, so that a filter does not change what a rare word is; one row, one df a phrase.
-SELECT coalesce(sum(scenes_with_words), 0), coalesce(sum(terms), 0),
+SELECT coalesce(sum({scenes}), 0), coalesce(sum({terms}), 0),
        ARRAY(
-           SELECT (SELECT count(*) FROM scene s WHERE s.tenant_id = %(tenant)s AND s.words @@ p.phrase::tsquery)
+           SELECT (SELECT count(*) FROM scene s WHERE s.tenant_id = %(tenant)s AND {has} s.{words} @@ p.phrase::tsquery)
            FROM unnest(%(phrases)s::text[]) WITH ORDINALITY AS p (phrase, place) ORDER BY p.place
        )
 FROM video WHERE tenant_id = %(tenant)s;
@@ -63,13 +64,13 @@ FROM video WHERE tenant_id = %(tenant)s;
 -- name: matching_scenes
 -- The most telling matches first ({worth} is the sum of the weights of the phrases that occur, then
 -- the shorter scene), with the positions of the asked terms, from which the score is computed exactly.
-SELECT m.scene_id, m.word_count, t.lexemes, t.positions
+SELECT m.scene_id, m.length, t.lexemes, t.positions
 FROM (
-    SELECT s.scene_id, s.word_count, s.words, {worth} AS worth
+    SELECT s.scene_id, s.{count} AS length, s.{words} AS words, {worth} AS worth
     FROM scene s
-    WHERE s.tenant_id = %(tenant)s AND s.words @@ %(any)s::tsquery
+    WHERE s.tenant_id = %(tenant)s AND {has} s.{words} @@ %(any)s::tsquery
       AND {admitted}
-    ORDER BY worth DESC, s.word_count, s.scene_id
+    ORDER BY worth DESC, length, s.scene_id
     LIMIT %(pool)s
 ) m
 CROSS JOIN LATERAL (
@@ -78,10 +79,10 @@ CROSS JOIN LATERAL (
 ) t;
 
 -- name: worth_of_phrase
-CASE WHEN s.words @@ {phrase}::tsquery THEN {weight}::float8 ELSE 0 END
+CASE WHEN s.{words} @@ {phrase}::tsquery THEN {weight}::float8 ELSE 0 END
 
 -- name: scenes
-SELECT s.scene_id, s.video_id, v.title, f.path, s.start_s, s.end_s, v.duration_s, v.fps, v.recorded_at
+SELECT s.scene_id, s.video_id, v.title, f.path, s.start_s, s.end_s, v.duration_s, v.fps, v.recorded_at, s.description
 FROM scene s
 JOIN video v ON v.tenant_id = s.tenant_id AND v.video_id = s.video_id
 JOIN LATERAL (
@@ -111,6 +112,9 @@ SELECT coalesce(sum(c.scenes), 0)
 FROM embedding_space a
 JOIN video_space c ON c.tenant_id = a.tenant_id AND c.relation = a.relation
 WHERE a.tenant_id = %(tenant)s AND a.channel = %(channel)s AND a.active;
+
+-- name: covered_by_told
+SELECT coalesce(sum(scenes_told), 0) FROM video WHERE tenant_id = %(tenant)s;
 
 -- name: covered_by_words
 SELECT coalesce(sum(scenes_with_words), 0) FROM video WHERE tenant_id = %(tenant)s;
