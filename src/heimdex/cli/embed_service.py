@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+import signal
+import socket
+from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from heimdex.cli.output import remark
 from heimdex.cli.start import start
+from heimdex.domain.errors import HeimdexError, SettingsInvalid
+
+if TYPE_CHECKING:
+    from heimdex.embedding.gate import Gate
+
+log = structlog.get_logger()
 
 
 def embed_service(
@@ -18,6 +28,8 @@ def embed_service(
     ] = False,
 ) -> None:
     """Serve text and picture embeddings, signed with CLIP_RUNPOD_SECRET.
+
+    After a change of its keys in heimdex.toml, `kill -HUP` makes it use them without a pause.
 
     \b
     export CLIP_RUNPOD_SECRET=$(heimdex keygen)
@@ -45,4 +57,30 @@ def embed_service(
     if embedder.model.notice:
         remark(embedder.model.notice)
     app = create_embedding_app(embedder, keys, device=device)
-    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if hasattr(signal, "SIGHUP"):
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _take_new_keys, app.state.gate)
+
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    Server(config).run()
+
+
+def _take_new_keys(gate: Gate) -> None:
+    """Read the keys again; when they cannot be used, the present ones stay."""
+    from heimdex.embedding.keys import parse_keys
+    from heimdex.settings import load_settings
+    from heimdex.wiring import revealed
+
+    try:
+        settings = load_settings()
+        keys = parse_keys(revealed(settings.clip_runpod_secret), revealed(settings.embedding.keys) or "")
+        if not keys:
+            raise SettingsInvalid("The embedding service has no secret any more.", remedy="Set one.")
+    except HeimdexError as error:
+        log.error("embedding_service.keys_kept", error=str(error))
+        return
+    gate.use(keys)
+    log.info("embedding_service.keys_taken", keys=[key.id for key in keys])

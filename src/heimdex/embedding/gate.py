@@ -66,6 +66,10 @@ class Gate:
         self._started_at = int(clock())
         self._nonces = NonceMemory()
 
+    def use(self, keys: Sequence[Key]) -> None:
+        """Believe these keys from the next request on; what was signed before keeps its nonces."""
+        self._keys = tuple(keys)
+
     async def admit(self, request: HttpRequest, *, most_bytes: int) -> Admission:
         """Read the body within ``most_bytes`` and believe the request, or raise Refused."""
         _check_headers(request)

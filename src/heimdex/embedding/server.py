@@ -158,9 +158,13 @@ def create_embedding_app(
     device: str = "cpu",
     clock: Callable[[], float] = time.time,
 ) -> Starlette:
-    """Return the ASGI application. Without ``keys`` it answers anybody: only for loopback, see `check_exposure`."""
+    """Return the ASGI application. Without ``keys`` it answers anybody: only for loopback, see `check_exposure`.
+
+    ``app.state.gate`` takes other keys while it runs.
+    """
     record.count_here()
-    service = EmbeddingService(embedder, Gate(keys, clock=clock), device=device)
+    gate = Gate(keys, clock=clock)
+    service = EmbeddingService(embedder, gate, device=device)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -176,7 +180,9 @@ def create_embedding_app(
         Route(IMAGE_PATH, _counted("image", service.embed_image), methods=["POST"]),
     ]
     handlers: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {HeimdexError: _problem}
-    return Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    app.state.gate = gate
+    return app
 
 
 def check_exposure(host: str, keys: Sequence[Key], *, allow_unsigned: bool) -> None:
