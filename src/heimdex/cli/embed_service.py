@@ -7,7 +7,6 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Annotated
 
-import structlog
 import typer
 
 from heimdex.cli.output import remark
@@ -16,8 +15,6 @@ from heimdex.domain.errors import HeimdexError, SettingsInvalid
 
 if TYPE_CHECKING:
     from heimdex.embedding.gate import Gate
-
-log = structlog.get_logger()
 
 
 def embed_service(
@@ -70,10 +67,13 @@ def embed_service(
 
 def _take_new_keys(gate: Gate) -> None:
     """Read the keys again; when they cannot be used, the present ones stay."""
+    import structlog
+
     from heimdex.embedding.keys import parse_keys
     from heimdex.settings import load_settings
     from heimdex.wiring import revealed
 
+    log = structlog.get_logger()
     try:
         settings = load_settings()
         keys = parse_keys(revealed(settings.clip_runpod_secret), revealed(settings.embedding.keys) or "")
