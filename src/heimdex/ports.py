@@ -92,14 +92,28 @@ class TextEmbedder(Protocol):
 class MediaDecoder(Protocol):
     """One pass over a video file. Contract: tests/contract/test_media_decoder.py."""
 
-    def decode(self, path: Path, keyframes: Path, *, on_progress: Callable[[float], None]) -> DecodedVideo:
-        """Decode ``path`` once; write keyframe JPEGs into the existing folder ``keyframes``.
+    def decode(
+        self, path: Path, folder: Path, *, on_progress: Callable[[float], None], with_audio: bool = False
+    ) -> DecodedVideo:
+        """Decode ``path`` once; write keyframes and sprites into the existing ``folder``.
 
         Args:
             on_progress: called with the decoded fraction, 0 to 1.
+            with_audio: also write the sound as speech recognition wants it (`DecodedVideo.audio`), unless the
+                file has none or brings its own text.
 
         Raises:
             MediaRejected: with the reason that the library lists.
+        """
+        ...
+
+    def extract_audio(self, path: Path, folder: Path, *, on_progress: Callable[[float], None]) -> Path | None:
+        """Write only the sound into ``folder``, as `DecodedVideo.audio`; None when there is none.
+
+        For a video that was decoded before anyone wanted to listen to it.
+
+        Raises:
+            MediaRejected: as `decode`.
         """
         ...
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,7 +17,8 @@ from heimdex.domain.errors import MediaRejected
 from heimdex.domain.media import DecodedVideo, Reason
 from heimdex.media.decode import decode_video
 from heimdex.media.isolated import IsolatedDecoder
-from heimdex.media.rules import DecodeRules
+from heimdex.media.rules import AUDIO, DecodeRules
+from heimdex.media.sound import extract
 from heimdex.ports import MediaDecoder
 from heimdex.testing.clips import Shot, picture, plain, play, write_clip
 
@@ -29,8 +31,14 @@ RULES = DecodeRules(
 class DirectDecoder:
     """The same pass within this process."""
 
-    def decode(self, path: Path, keyframes: Path, *, on_progress: Callable[[float], None]) -> DecodedVideo:
-        return decode_video(path, keyframes, RULES, on_progress=on_progress)
+    def decode(
+        self, path: Path, folder: Path, *, on_progress: Callable[[float], None], with_audio: bool = False
+    ) -> DecodedVideo:
+        return decode_video(path, folder, RULES, on_progress=on_progress, with_audio=with_audio)
+
+    def extract_audio(self, path: Path, folder: Path, *, on_progress: Callable[[float], None]) -> Path | None:
+        into = folder / AUDIO
+        return into if extract(path, into, max_duration_s=RULES.max_duration_s, on_progress=on_progress) else None
 
 
 @pytest.fixture(params=["direct", "isolated"])
@@ -72,7 +80,8 @@ def test_scenes_keyframes_and_facts(decoder: MediaDecoder, tmp_path: Path) -> No
             assert 0 < keyframe.quality <= 1
             with Pictures.open(keyframe.image) as image:
                 assert (image.format, image.size) == ("JPEG", (160, 90))
-    assert sorted(p.name for p in folder.iterdir()) == sorted(k.image.name for s in found.scenes for k in s.keyframes)
+    written = {p.name for p in folder.iterdir()}
+    assert written == {k.image.name for s in found.scenes for k in s.keyframes} | {"sprites.jpg", "sprites.vtt"}
     assert told == sorted(told)
     assert all(0 <= fraction <= 1 for fraction in told)
 
@@ -173,7 +182,7 @@ def test_what_is_no_video_says_why(decoder: MediaDecoder, tmp_path: Path) -> Non
 def test_limits_are_kept(tmp_path: Path) -> None:
     clip = two_shots(tmp_path / "clip.mp4")
 
-    def reason(**other: int) -> Reason:
+    def reason(**other: Any) -> Reason:
         folder = tmp_path / str(other)
         folder.mkdir()
         from dataclasses import replace

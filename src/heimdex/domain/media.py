@@ -135,6 +135,10 @@ class DecodedVideo:
     segments: tuple[Segment, ...] = ()
     #: chapter titles, and what the container tells about the whole
     descriptions: tuple[Segment, ...] = ()
+    #: WAV, 16 kHz, mono, 16 bits, sample 0 at 0 s; only when it was asked for. Whoever listened may delete it
+    audio: Path | None = None
+    #: a JPEG of small pictures, its index beside it with the ending ``.vtt``
+    sprites: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class Artefacts:
         names = {k.image for scene in decoded.scenes for k in scene.keyframes}
         if not all((folder / name).is_file() for name in names):
             return None
+        if decoded.audio is not None and not (folder / decoded.audio).is_file():  # it was listened to
+            decoded = replace(decoded, audio=None)
         return self._placed(decoded, folder.relative_to(self._root))
 
     @contextlib.contextmanager
@@ -105,7 +107,10 @@ class Artefacts:
             return replace(keyframe, image=folder / keyframe.image.name)
 
         scenes = (replace(scene, keyframes=tuple(map(placed, scene.keyframes))) for scene in decoded.scenes)
-        return replace(decoded, scenes=tuple(scenes))
+        others = {
+            field: folder / path.name for field in ("audio", "sprites") if (path := getattr(decoded, field)) is not None
+        }
+        return replace(decoded, scenes=tuple(scenes), **others)
 
 
 def _lock_of(folder: Path) -> Path:

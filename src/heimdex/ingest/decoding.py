@@ -111,7 +111,7 @@ class FileDecoder:
 
     def _as_before(self, known: KnownFile, stamp: FileStamp, wanted: str) -> FileOutcome | None:
         if known.reason is None:
-            return FileOutcome(stamp.path, Status.UNCHANGED) if known.fingerprint == wanted else None
+            return FileOutcome(stamp.path, Status.UNCHANGED) if known.fingerprint in fingerprint.enough(wanted) else None
         if known.reason in _PASSING or known.fingerprint != fingerprint.with_limits(wanted, self.limits):
             return None
         reason = known.reason
@@ -130,7 +130,8 @@ class FileDecoder:
 
     async def _by_content(self, stamp: FileStamp, wanted: str, known: KnownFile | None) -> FileOutcome | None:
         """Link the file when the library holds its bytes already."""
-        video_id = await self.catalogue.find_content(stamp.sha256, wanted)
+        held = [await self.catalogue.find_content(stamp.sha256, enough) for enough in fingerprint.enough(wanted)]
+        video_id = next((found for found in held if found is not None), None)
         if video_id is None:
             return None
         try:

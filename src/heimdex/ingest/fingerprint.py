@@ -1,7 +1,7 @@
 """Of what a published video depends on: another fingerprint means that it is made again.
 
-``<settings>`` or ``<settings>+<text beside it>`` for a searchable file, with ``!<limits>`` behind it
-for an unreadable one, so that raising a limit tries it again.
+``<settings>``, with ``~fast`` behind it in the fast mode and ``+<text beside it>`` where there is some;
+``!<limits>`` ends that of an unreadable file, so that raising a limit tries it again.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from heimdex.ports import EmbeddingModel
 
 #: of the steps after decoding: raised when they make something else from the same input
 _VERSION = 1
+#: ends the fingerprint of what the fast mode made: a full pass is worth more, never less
+FAST = "~fast"
 
 
 def of_settings(decoding: str, visual: EmbeddingModel, meaning: EmbeddingModel | None) -> str:
     """Return the part that all files of a run share."""
     models = [[m.model_id, m.revision, m.dim] if m else None for m in (visual, meaning)]
-    return _digest([_VERSION, decoding, *models])
+    full = decoding.removesuffix(FAST)
+    return _digest([_VERSION, full, *models]) + decoding[len(full) :]
 
 
 def with_text(settings: str, said: Sequence[Segment], told: Sequence[Segment] = ()) -> str:
@@ -34,6 +37,11 @@ def with_text(settings: str, said: Sequence[Segment], told: Sequence[Segment] = 
 def with_limits(fingerprint: str, limits: str) -> str:
     """Add the limits that refused a file."""
     return f"{fingerprint}!{limits}"
+
+
+def enough(wanted: str) -> tuple[str, ...]:
+    """Return the fingerprints that a file with fingerprint ``wanted`` is content with: the fast mode with a full pass."""
+    return tuple(dict.fromkeys((wanted.replace(FAST, ""), wanted)))
 
 
 def _digest(value: object) -> str:

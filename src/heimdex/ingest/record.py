@@ -19,6 +19,7 @@ def to_json(decoded: DecodedVideo) -> Json:
         "scenes": [scene_to_json(scene) for scene in decoded.scenes],
         "segments": [segment_to_json(segment) for segment in decoded.segments],
         "descriptions": [segment_to_json(each) for each in decoded.descriptions],
+        "files": files_to_json(decoded),
     }
 
 
@@ -29,7 +30,22 @@ def from_json(data: Json, folder: Path = Path()) -> DecodedVideo:
         tuple(scene_from_json(scene, folder) for scene in data["scenes"]),
         tuple(segment_from_json(segment) for segment in data["segments"]),
         tuple(segment_from_json(each) for each in data.get("descriptions", ())),
+        **files_from_json(data.get("files", {}), folder),
     )
+
+
+def files_to_json(decoded: DecodedVideo) -> Json:
+    """The names of what one pass wrote besides keyframes."""
+    return {
+        "audio": decoded.audio.name if decoded.audio else None,
+        "sprites": decoded.sprites.name if decoded.sprites else None,
+    }
+
+
+def files_from_json(data: Json, folder: Path) -> dict[str, Path | None]:
+    """Return the fields ``audio`` and ``sprites``. Raises ValueError when a name leads out of ``folder``."""
+    names = {field: data.get(field) for field in ("audio", "sprites")}
+    return {field: None if name is None else folder / _plain_name(name) for field, name in names.items()}
 
 
 def scene_to_json(scene: Scene) -> Json:

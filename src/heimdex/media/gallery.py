@@ -5,7 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 from av import VideoFrame
+from numpy.typing import NDArray
 
 from heimdex.domain.media import Keyframe, Span
 from heimdex.media.keyframes import EVERY_S, MOST_WAITING, Candidate, choose, quality, thin
@@ -16,6 +18,8 @@ from heimdex.media.thumbnails import grey, jpeg, thumbnail
 _NEW_PICTURE = 0.1
 #: a picture that changes all the time is still looked at only this often
 _SOONEST_S = 0.1
+#: what a frame is worth that the decoder itself calls broken
+_BROKEN = 0.3
 
 
 class Gallery:
@@ -27,16 +31,20 @@ class Gallery:
         self._last: Candidate | None = None
         self._every_s = EVERY_S
 
-    def offer(self, signature: Signature, frame: VideoFrame, *, aspect: Fraction | None, rotation_deg: int) -> None:
-        """Look at a frame, and keep its picture when one is due."""
+    def offer(
+        self, signature: Signature, frame: VideoFrame, *, aspect: Fraction | None, rotation_deg: int
+    ) -> NDArray[np.uint8] | None:
+        """Look at a frame; when a picture is due, keep it and return it: (height, width, 3) uint8 RGB, upright."""
         if not self._is_due(signature):
-            return
+            return None
         picture = thumbnail(frame, aspect=aspect, rotation_deg=rotation_deg, longer_side_px=self._longer_side_px)
-        candidate = Candidate(signature, quality(signature, grey(picture)), jpeg(picture))
+        worth = quality(signature, grey(picture)) * (_BROKEN if frame.is_corrupt else 1.0)
+        candidate = Candidate(signature, worth, jpeg(picture))
         self._waiting.append(candidate)
         self._last = candidate
         if len(self._waiting) > MOST_WAITING:
             self._waiting = thin(self._waiting)
+        return picture
 
     def hang(self, span: Span, *, number: int) -> tuple[Keyframe, ...]:
         """Write the keyframes of scene ``number`` and let go of what lies before its end."""

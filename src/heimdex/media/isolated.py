@@ -16,13 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from heimdex.domain.errors import MediaRejected
-from heimdex.domain.media import DecodedVideo, MediaFacts, Reason, Scene, Segment
-from heimdex.ingest import record
+from heimdex.domain.media import DecodedVideo, Reason
+from heimdex.ingest import fingerprint
 from heimdex.media import wire
-from heimdex.media.rules import DecodeRules
+from heimdex.media.answer import Answer
+from heimdex.media.rules import AUDIO, DecodeRules
 
 #: of the decoding itself: scenes made by another version are made again
-_VERSION = 1
+_VERSION = 2
+STALL_S = 120.0
 _HEARTBEAT_S = 0.5
 _KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "LANG", "LC_ALL")
 _COMMAND = (sys.executable, "-P", "-m", "heimdex.media.child")
@@ -32,20 +34,30 @@ class IsolatedDecoder:
     """`MediaDecoder` in a child process per file, bounded in memory, time, open files and output."""
 
     def __init__(
-        self, rules: DecodeRules, *, timeout_s: float, max_memory_bytes: int, command: tuple[str, ...] = _COMMAND
+        self,
+        rules: DecodeRules,
+        *,
+        timeout_s: float,
+        max_memory_bytes: int,
+        stall_s: float = STALL_S,
+        command: tuple[str, ...] = _COMMAND,
     ) -> None:
-        self._rules, self._timeout_s, self._max_memory_bytes, self._command = (
-            rules,
-            timeout_s,
-            max_memory_bytes,
-            command,
-        )
+        """Take the limits.
+
+        Args:
+            timeout_s: for one file, beside the length that its headers promise: ten hours may take ten hours more.
+            stall_s: without a sign of life, of which a decoder that gets on gives two a second.
+            command: what to run instead of the decoder, for tests.
+        """
+        self._rules, self._timeout_s, self._max_memory_bytes = rules, timeout_s, max_memory_bytes
+        self._stall_s, self._command = stall_s, command
 
     @property
     def fingerprint(self) -> str:
-        """Of what the scenes depend on; another one means other scenes."""
+        """Of what the scenes depend on; another one means other scenes. That of the fast mode ends with its mark."""
         rules = self._rules
-        return _digest(_VERSION, rules.min_scene_s, rules.max_scene_s, rules.keyframes_per_scene, rules.thumbnail_px)
+        made = rules.min_scene_s, rules.max_scene_s, rules.keyframes_per_scene, rules.thumbnail_px, rules.detector
+        return _digest(_VERSION, *made) + (fingerprint.FAST if rules.fast else "")
 
     @property
     def limits_fingerprint(self) -> str:
@@ -54,90 +66,67 @@ class IsolatedDecoder:
         limits = rules.max_duration_s, rules.max_frame_px, rules.max_scenes
         return _digest(*limits, self._timeout_s, self._max_memory_bytes)
 
-    def decode(self, path: Path, keyframes: Path, *, on_progress: Callable[[float], None]) -> DecodedVideo:
+    def decode(
+        self, path: Path, folder: Path, *, on_progress: Callable[[float], None], with_audio: bool = False
+    ) -> DecodedVideo:
         """Decode ``path`` (see the port).
 
         ``on_progress`` is called at least every half second; what it raises ends the decoding.
         """
+        return self._ask("decode", path, folder, on_progress, with_audio=with_audio).result()
+
+    def extract_audio(self, path: Path, folder: Path, *, on_progress: Callable[[float], None]) -> Path | None:
+        """Write the sound of ``path`` (see the port)."""
+        answer = self._ask("extract_audio", path, folder, on_progress, with_audio=True)
+        return folder / AUDIO if answer.heard_s else None
+
+    def examine(self, folder: Path) -> dict[str, bool]:
+        """Return what the decoder's process was refused when it tried: network, processes, files elsewhere."""
+        return self._ask("examine", folder, folder, lambda _: None, with_audio=False).confined or {}
+
+    def _ask(
+        self, job: str, path: Path, folder: Path, on_progress: Callable[[float], None], *, with_audio: bool
+    ) -> Answer:
         request = {
+            "job": job,
             "path": wire.path_to_text(path.absolute()),
-            "keyframes": wire.path_to_text(keyframes.absolute()),
+            "folder": wire.path_to_text(folder.absolute()),
             "rules": asdict(self._rules),
+            "with_audio": with_audio,
             "timeout_s": self._timeout_s,
             "max_memory_bytes": self._max_memory_bytes,
         }
+        answer = Answer(folder, max_scenes=self._rules.max_scenes)
         with _child(self._command) as process:
-            answer = _Answer(keyframes)
             _send(process, wire.encode(request))
             self._listen(process, answer, on_progress)
-            if answer.is_complete:
-                return answer.result()
             if answer.rejected is not None:
                 raise answer.rejected
-            raise _why_it_ended(process.wait())
+            if not answer.is_complete:
+                raise _why_it_ended(process.wait())
+        return answer
 
-    def _listen(self, process: subprocess.Popen[bytes], answer: _Answer, on_progress: Callable[[float], None]) -> None:
+    def _listen(self, process: subprocess.Popen[bytes], answer: Answer, on_progress: Callable[[float], None]) -> None:
         """Read until the answer is whole or the child has closed its output."""
         assert process.stdout is not None  # noqa: S101
-        frames = wire.Frames()
-        deadline = time.monotonic() + self._timeout_s
+        began = heard = time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             while not answer.is_over:
-                left_s = deadline - time.monotonic()
+                now = time.monotonic()
+                if now - heard > self._stall_s:
+                    raise MediaRejected(Reason.DECODER_TIMEOUT, f"no sign of life for {self._stall_s:g} s")
+                limit_s = self._timeout_s + min(answer.length_s, self._rules.max_duration_s)
+                left_s = began + limit_s - now
                 if left_s <= 0:
-                    raise MediaRejected(Reason.DECODER_TIMEOUT, f"no end after {self._timeout_s:g} s")
+                    raise MediaRejected(Reason.DECODER_TIMEOUT, f"no end after {limit_s:g} s")
                 if selector.select(min(left_s, _HEARTBEAT_S)):
                     received = os.read(process.stdout.fileno(), 1 << 16)
                     if not received:
                         return
-                    _take(answer, frames, received)
+                    answer.take(received)
+                    heard = time.monotonic()
                 on_progress(answer.progress)
-
-
-class _Answer:
-    """What the child has said so far."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._facts: MediaFacts | None = None
-        self._scenes: list[Scene] = []
-        self._segments: list[Segment] = []
-        self.progress = 0.0
-        self.is_complete = False
-        self.rejected: MediaRejected | None = None
-
-    @property
-    def is_over(self) -> bool:
-        return self.is_complete or self.rejected is not None
-
-    def take(self, message: wire.Message) -> None:
-        if "progress" in message:
-            self.progress = min(1.0, max(self.progress, float(message["progress"])))
-        elif "facts" in message:
-            self._facts = record.facts_from_json(message["facts"])
-        elif "scene" in message:
-            self._scenes.append(record.scene_from_json(message["scene"], self._folder))
-        elif "segment" in message:
-            self._segments.append(record.segment_from_json(message["segment"]))
-        elif "rejected" in message:
-            self.rejected = MediaRejected(Reason(message["rejected"]), str(message["detail"]))
-        elif "done" in message:
-            if message["done"] != [len(self._scenes), len(self._segments)] or not self._scenes or not self._facts:
-                raise ValueError("the result is not whole")
-            self.is_complete = True
-
-    def result(self) -> DecodedVideo:
-        assert self._facts is not None  # noqa: S101
-        return DecodedVideo(self._facts, tuple(self._scenes), tuple(self._segments))
-
-
-def _take(answer: _Answer, frames: wire.Frames, received: bytes) -> None:
-    try:
-        for message in frames.push(received):
-            answer.take(message)
-    except (ValueError, KeyError, TypeError) as error:
-        raise MediaRejected(Reason.DECODER_CRASH, f"the decoder answered nonsense: {error}"[:200]) from None
 
 
 @contextlib.contextmanager

@@ -54,24 +54,6 @@ def opened(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
-def best_video(container: InputContainer, *, max_frame_px: int) -> VideoStream:
-    """Return the stream that a player would show: never a cover picture.
-
-    Raises:
-        MediaRejected: NO_VIDEO_STREAM, TOO_LARGE_FRAME.
-    """
-    moving = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if not moving:
-        raise MediaRejected(Reason.NO_VIDEO_STREAM)
-    best = container.streams.best("video")
-    stream = next((s for s in moving if best is not None and s.index == best.index), moving[0])
-    if stream.codec_context is None:
-        raise MediaRejected(Reason.NO_FRAMES, "its video codec is not known")
-    if stream.codec_context.width * stream.codec_context.height > max_frame_px:
-        raise MediaRejected(Reason.TOO_LARGE_FRAME, f"{stream.codec_context.width} x {stream.codec_context.height} px")
-    return stream
-
-
 def declared_duration_s(container: InputContainer, stream: VideoStream) -> float | None:
     """Return what the headers promise, None when they promise nothing believable."""
     if stream.duration and stream.time_base and stream.duration > 0:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: name of the sound that is written, in the folder of the keyframes
+AUDIO = "audio.wav"
+#: names of the ways to find cuts: ours, and PySceneDetect's adaptive one for comparison (extra `scenedetect`)
+OWN, SCENEDETECT = "own", "scenedetect"
+
 
 @dataclass(frozen=True, slots=True)
 class DecodeRules:
-    """What the scenes depend on (the first four) and what bounds the work."""
+    """What the scenes depend on (the first four, ``fast`` and ``detector``) and what bounds the work."""
 
     min_scene_s: float
     max_scene_s: float
@@ -17,3 +22,7 @@ class DecodeRules:
     max_frame_px: int
     max_scenes: int
     threads: int = 0
+    #: decode only what the encoder made a keyframe; scenes then begin at those
+    fast: bool = False
+    #: `OWN` or `SCENEDETECT`
+    detector: str = OWN

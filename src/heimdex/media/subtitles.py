@@ -13,16 +13,13 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from heimdex.domain.media import Segment, Span
+from heimdex.media.tracks import language_of
 
 #: codecs that are pictures of text, not text
 _PICTURES = {"dvdsub", "dvd_subtitle", "dvbsub", "dvb_subtitle", "pgssub", "hdmv_pgs_subtitle", "xsub"}
 _ASS_TAG = re.compile(r"\{[^}]*\}")
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|<\d[\d:.]*>")
 _LONGEST_TEXT = 4000
-#: three-letter codes of the languages that people are likely to search in -> BCP 47
-_SHORT = {"eng": "en", "kor": "ko", "jpn": "ja", "zho": "zh", "chi": "zh", "deu": "de", "ger": "de", "fra": "fr",
-          "fre": "fr", "spa": "es", "ita": "it", "por": "pt", "rus": "ru", "ukr": "uk", "vie": "vi", "tha": "th",
-          "ind": "id", "ara": "ar", "hin": "hi", "tur": "tr", "pol": "pl", "nld": "nl", "dut": "nl"}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -44,7 +41,7 @@ def choose_tracks(container: InputContainer) -> tuple[list[Track], list[str]]:
     notes = []
     streams = [s for s in container.streams if s.type == "subtitle"]
     for stream in sorted(streams, key=_preference):
-        language = _language(stream)
+        language = language_of(stream)
         if stream.codec_context is not None and stream.codec_context.name in _PICTURES:
             notes.append(f"subtitle track {stream.index} is made of pictures and was not read")
         elif language in chosen:
@@ -107,10 +104,3 @@ def _clean(text: str) -> str:
 def _preference(stream: Stream) -> tuple[bool, bool, int]:
     second_rate = Disposition.forced | Disposition.comment | Disposition.descriptions | Disposition.lyrics
     return bool(stream.disposition & second_rate), not stream.disposition & Disposition.default, stream.index
-
-
-def _language(stream: Stream) -> str | None:
-    code = (stream.metadata.get("language") or "").strip().lower()
-    if not code or code in {"und", "unk", "mis", "zxx"}:
-        return None
-    return _SHORT.get(code, code)

@@ -29,7 +29,12 @@ class ScriptedDecoder:
     fingerprint = "scripted"
     limits_fingerprint = "limits"
 
-    def decode(self, path: Path, keyframes: Path, *, on_progress: Callable[[float], None]) -> DecodedVideo:
+    def extract_audio(self, path: Path, folder: Path, *, on_progress: Callable[[float], None]) -> Path | None:
+        return None
+
+    def decode(
+        self, path: Path, folder: Path, *, on_progress: Callable[[float], None], with_audio: bool = False
+    ) -> DecodedVideo:
         self.decoded.append(path.name)
         if path.name in self.rejects:
             raise MediaRejected(self.rejects[path.name])
@@ -39,7 +44,7 @@ class ScriptedDecoder:
             on_progress(0.5)
         scenes = []
         for number in range(self.scenes):
-            image = keyframes / f"{number:06d}-1.jpg"
+            image = folder / f"{number:06d}-1.jpg"
             Pictures.new("RGB", (32, 18), ["#dc1e1e", "#1ea032", "#283cdc"][number % 3]).save(image, "JPEG")
             span = Span(2.0 * number, 2.0 * number + 2)
             scenes.append(Scene(span, (Keyframe(span.start_s + 1, 0.9, image),)))
