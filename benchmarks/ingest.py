@@ -32,13 +32,13 @@ from heimdex.embedding.registry import resolve_model
 from heimdex.ingest.library import IndexLibrary
 from heimdex.ingest.outcomes import IndexEvent, Status
 from heimdex.media.isolated import IsolatedDecoder
-from heimdex.media.rules import DecodeRules
 from heimdex.ports import Embedder, Image
 from heimdex.settings import Settings
 from heimdex.speech.sidecar import SidecarReader
 from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.clips import picture, write_clip
 from heimdex.testing.embedder import ColourEmbedder
+from heimdex.wiring import open_decoder
 
 _SHOT_S = (4.0, 2.5, 6.0, 3.0, 5.5)
 _BARE = """
@@ -143,12 +143,7 @@ def _cpu_s() -> float:
 
 
 def _decoder(threads: int) -> IsolatedDecoder:
-    ingest = Settings().ingest
-    rules = DecodeRules(
-        ingest.min_scene_s, ingest.max_scene_s, ingest.keyframes_per_scene, ingest.thumbnail_px,
-        ingest.max_duration_s, ingest.max_frame_px, ingest.max_scenes, threads,
-    )  # fmt: skip
-    return IsolatedDecoder(rules, timeout_s=ingest.timeout_s, max_memory_bytes=ingest.max_memory_bytes)
+    return open_decoder(Settings(), threads=threads)
 
 
 def _embedder(name: str) -> Embedder:

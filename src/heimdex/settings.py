@@ -58,6 +58,10 @@ class IngestSettings(_Section):
     min_scene_s: float = Field(1.0, gt=0, description="Shorter scenes join their neighbour, in seconds.")
     max_scene_s: float = Field(30.0, gt=1, description="Longer scenes are split, in seconds.")
     keyframes_per_scene: int = Field(3, ge=1, le=8, description="Most keyframes kept for one scene.")
+    fast: bool = Field(False, description="Decode the encoder's keyframes only: much faster, coarser scenes.")
+    detector: Literal["own", "scenedetect"] = Field(
+        "own", description="What finds cuts; `scenedetect` is PySceneDetect, from the extra of that name."
+    )
     thumbnail_px: int = Field(480, ge=64, le=1920, description="Longer side of a stored keyframe, in pixels.")
     timeout_s: float = Field(3600.0, gt=0, description="Time for decoding one file, in seconds.")
     max_memory_bytes: int = Field(3 << 30, ge=256 << 20, description="Address space of the decoder, in bytes.")

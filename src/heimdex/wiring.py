@@ -111,6 +111,24 @@ def artefact_folder(settings: Settings) -> Path:
     return settings.data_dir / "artefacts"
 
 
+def open_decoder(settings: Settings, *, threads: int = 0) -> IsolatedDecoder:
+    """Return the decoder that ``settings`` describe; 0 threads are as many as the machine has."""
+    ingest = settings.ingest
+    rules = DecodeRules(
+        min_scene_s=ingest.min_scene_s,
+        max_scene_s=ingest.max_scene_s,
+        keyframes_per_scene=ingest.keyframes_per_scene,
+        thumbnail_px=ingest.thumbnail_px,
+        max_duration_s=ingest.max_duration_s,
+        max_frame_px=ingest.max_frame_px,
+        max_scenes=ingest.max_scenes,
+        threads=threads,
+        fast=ingest.fast,
+        detector=ingest.detector,
+    )
+    return IsolatedDecoder(rules, timeout_s=ingest.timeout_s, max_memory_bytes=ingest.max_memory_bytes)
+
+
 def search_config(settings: Settings, text_missing: str = "") -> SearchConfig:
     """Return what a search depends on, as the search sees it."""
     return SearchConfig(
@@ -149,20 +167,7 @@ def _text_embedder(found: Path | NoTextModel, threads: int) -> tuple[LocalTextEm
 def _index(
     settings: Settings, embedder: Embedder, text_embedder: TextEmbedder | None, catalogue: Catalogue
 ) -> IndexLibrary:
-    ingest = settings.ingest
-    decoder = IsolatedDecoder(
-        DecodeRules(
-            min_scene_s=ingest.min_scene_s,
-            max_scene_s=ingest.max_scene_s,
-            keyframes_per_scene=ingest.keyframes_per_scene,
-            thumbnail_px=ingest.thumbnail_px,
-            max_duration_s=ingest.max_duration_s,
-            max_frame_px=ingest.max_frame_px,
-            max_scenes=ingest.max_scenes,
-        ),
-        timeout_s=ingest.timeout_s,
-        max_memory_bytes=ingest.max_memory_bytes,
-    )
+    decoder = open_decoder(settings)
     return IndexLibrary(
         decoder=decoder,
         transcripts=SidecarReader(),

@@ -155,19 +155,24 @@ async def _text_model(settings: Settings) -> Finding | str:
     return f"{embedder.model.model_id}, {embedder.model.dim}-d"
 
 
-async def _decoder(settings: Settings) -> str:
-    from heimdex.media.isolated import IsolatedDecoder
-    from heimdex.media.rules import DecodeRules
+async def _decoder(settings: Settings) -> Finding | str:
+    from heimdex.wiring import open_decoder
 
-    ingest = settings.ingest
-    rules = DecodeRules(
-        ingest.min_scene_s, ingest.max_scene_s, ingest.keyframes_per_scene, ingest.thumbnail_px,
-        ingest.max_duration_s, ingest.max_frame_px, ingest.max_scenes,
-    )  # fmt: skip
-    decoder = IsolatedDecoder(rules, timeout_s=60, max_memory_bytes=ingest.max_memory_bytes)
+    decoder = open_decoder(settings)
     with tempfile.TemporaryDirectory() as folder:
-        decoded = await asyncio.to_thread(decoder.decode, SAMPLE, Path(folder), on_progress=lambda _: None)
-    return f"a clip of {decoded.facts.duration_s:.0f} s gave {len(decoded.scenes)} scenes"
+        place = Path(tempfile.mkdtemp(dir=folder))
+        decoded = await asyncio.to_thread(decoder.decode, SAMPLE, place, on_progress=lambda _: None)
+        refused = await asyncio.to_thread(decoder.examine, place)
+    made = f"a clip of {decoded.facts.duration_s:.0f} s gave {len(decoded.scenes)} scenes"
+    free = [_FREEDOMS[name] for name, is_refused in refused.items() if not is_refused]
+    if not free:
+        return f"{made}; its process can reach no network, start nothing and write nowhere else"
+    detail = f"{made}; a file that takes over its process could {' and '.join(free)}"
+    return Finding("decoder", "optional", detail, "Index files of strangers on Linux 5.13 or newer.")
+
+
+#: what is wrong where the system does not refuse it
+_FREEDOMS = {"network": "reach the network", "processes": "start others", "files": "write where you may"}
 
 
 async def _server(settings: Settings) -> Finding | str:
