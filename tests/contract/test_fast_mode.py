@@ -94,9 +94,9 @@ def test_other_rules_make_other_scenes_and_a_full_pass_covers_a_fast_one() -> No
     full, fast, other = of(RULES), of(FAST), of(replace(RULES, detector=SCENEDETECT))
 
     assert len({full, fast, other}) == 3
-    assert fingerprint.covers(full, fast)
-    assert fingerprint.covers(f"{full}+words", fast)
-    assert fingerprint.covers(f"{full}+words", f"{fast}+words")
-    assert not fingerprint.covers(fast, full)
-    assert not fingerprint.covers(full, f"{fast}+words")
-    assert not fingerprint.covers(other, fast)
+    assert full in fingerprint.enough(fast)
+    assert f"{full}+words" in fingerprint.enough(f"{fast}+words")
+    assert fast in fingerprint.enough(fast)
+    assert fingerprint.enough(full) == (full,)
+    assert other not in fingerprint.enough(fast)
+    assert full not in fingerprint.enough(f"{fast}+words")

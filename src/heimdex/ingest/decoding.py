@@ -111,7 +111,9 @@ class FileDecoder:
 
     def _as_before(self, known: KnownFile, stamp: FileStamp, wanted: str) -> FileOutcome | None:
         if known.reason is None:
-            return FileOutcome(stamp.path, Status.UNCHANGED) if known.fingerprint in fingerprint.enough(wanted) else None
+            return (
+                FileOutcome(stamp.path, Status.UNCHANGED) if known.fingerprint in fingerprint.enough(wanted) else None
+            )
         if known.reason in _PASSING or known.fingerprint != fingerprint.with_limits(wanted, self.limits):
             return None
         reason = known.reason

@@ -40,7 +40,7 @@ def with_limits(fingerprint: str, limits: str) -> str:
 
 
 def enough(wanted: str) -> tuple[str, ...]:
-    """Return the fingerprints that a file with fingerprint ``wanted`` is content with: the fast mode with a full pass."""
+    """Return the fingerprints that will do where ``wanted`` is asked for: of a full pass too in the fast mode."""
     return tuple(dict.fromkeys((wanted.replace(FAST, ""), wanted)))
 
 

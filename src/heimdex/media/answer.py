@@ -25,6 +25,7 @@ class Answer:
         self._facts: MediaFacts | None = None
         self._scenes: list[Scene] = []
         self._segments: list[Segment] = []
+        self._descriptions: list[Segment] = []
         self._files: dict[str, Path | None] = {}
         self.progress = 0.0
         #: what the headers of the file promise
@@ -41,6 +42,7 @@ class Answer:
             "facts": self._take_facts,
             "scene": self._take_scene,
             "segment": self._take_segment,
+            "description": self._take_description,
             "files": self._take_files,
             "rejected": self._take_rejected,
             "done": self._take_done,
@@ -69,7 +71,8 @@ class Answer:
         """Return the whole result, once it is complete. Raises MediaRejected when there is none in it."""
         if self._facts is None or not self._scenes:
             raise MediaRejected(Reason.DECODER_CRASH, "the decoder answered nonsense: no result")
-        return DecodedVideo(self._facts, tuple(self._scenes), tuple(self._segments), **self._files)
+        said, told = tuple(self._segments), tuple(self._descriptions)
+        return DecodedVideo(self._facts, tuple(self._scenes), said, told, **self._files)
 
     def _take_progress(self, content: Any, _message: wire.Message) -> None:
         self.progress = min(1.0, max(self.progress, float(content)))
@@ -87,6 +90,9 @@ class Answer:
 
     def _take_segment(self, content: Any, _message: wire.Message) -> None:
         self._segments.append(record.segment_from_json(content))
+
+    def _take_description(self, content: Any, _message: wire.Message) -> None:
+        self._descriptions.append(record.segment_from_json(content))
 
     def _take_files(self, content: Any, _message: wire.Message) -> None:
         self._files = record.files_from_json(content, self._folder)

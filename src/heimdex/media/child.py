@@ -78,6 +78,8 @@ def _decode(request: wire.Message, send: Callable[[wire.Message], None]) -> None
         send({"scene": record.scene_to_json(scene)})
     for segment in decoded.segments:
         send({"segment": record.segment_to_json(segment)})
+    for description in decoded.descriptions:
+        send({"description": record.segment_to_json(description)})
     send({"files": record.files_to_json(decoded)})
     send({"done": [len(decoded.scenes), len(decoded.segments)]})
 

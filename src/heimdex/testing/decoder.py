@@ -26,7 +26,7 @@ class ScriptedDecoder:
     hangs: bool = False
     decoded: list[str] = field(default_factory=list)
 
-    fingerprint = "scripted"
+    fingerprint: str = "scripted"
     limits_fingerprint = "limits"
 
     def extract_audio(self, path: Path, folder: Path, *, on_progress: Callable[[float], None]) -> Path | None:

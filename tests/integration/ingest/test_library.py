@@ -14,6 +14,7 @@ import pytest
 
 from heimdex.domain.errors import BadRequest, StoreUnavailable
 from heimdex.domain.media import Reason, Segment
+from heimdex.ingest.fingerprint import FAST
 from heimdex.ingest.library import IndexLibrary
 from heimdex.ingest.outcomes import IndexEvent, IndexReport, Status
 from heimdex.ingest.telling import CAPTION, Describer
@@ -335,3 +336,24 @@ async def test_the_fake_colours_are_told_apart(world: World) -> None:
     rows = np.concatenate([scene.visual for scene in world.published().scenes if scene.visual is not None])
 
     assert float((rows @ rows.T)[0, 1]) < 0.2
+
+
+async def test_the_fast_mode_never_replaces_a_full_pass(world: World) -> None:
+    world.video("a.mp4")
+    full = world.decoder
+    fast = ScriptedDecoder()
+    fast.fingerprint = full.fingerprint + FAST
+
+    async def index(decoder: ScriptedDecoder) -> tuple[Status, int]:
+        world.decoder = decoder
+        (outcome,) = (await world.index()).outcomes
+        return outcome.status, len(full.decoded) + len(fast.decoded)
+
+    assert await index(fast) == (Status.INDEXED, 1)
+    assert await index(fast) == (Status.UNCHANGED, 1)
+    assert await index(full) == (Status.INDEXED, 2)
+    assert await index(fast) == (Status.UNCHANGED, 2)
+    shutil.copy(world.folder / "a.mp4", world.folder / "copy.mp4")
+    world.decoder = fast
+    assert statuses(await world.index()) == {"a.mp4": Status.UNCHANGED, "copy.mp4": Status.LINKED}
+    assert len(full.decoded) + len(fast.decoded) == 2
