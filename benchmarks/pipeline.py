@@ -208,4 +208,4 @@ async def _order(question: Question, text: str, intent: Intent, config: SearchCo
     plan = make_plan(request, intent, config, {})
     asked = [c for c in Channel if c not in plan.skipped and (c is not Channel.VISUAL or plan.visual_retrieves)]
     answered = await retrieve(question, asked)
-    return dict((await rank(question, plan, request, config, answered)).order)
+    return dict((await rank(question, plan, config, answered)).order)

@@ -326,6 +326,44 @@ class SceneIndex(Protocol):
         ...
 
 
+class Preferences(Protocol):
+    """What a person wants of every search. Contract: tests/contract/test_preferences.py."""
+
+    async def weights(self) -> dict[Channel, float]:
+        """Return the saved weights, empty when none are."""
+        ...
+
+    async def save_weights(self, weights: Mapping[Channel, float]) -> None:
+        """Keep these instead of what was saved before."""
+        ...
+
+    async def forget_weights(self) -> None: ...
+
+
+class Tags(Protocol):
+    """What a person calls videos. A tag belongs to content: indexing it anew keeps it.
+
+    Contract: tests/contract/test_tags.py.
+    """
+
+    async def add(self, tag: str, videos: Sequence[VideoId]) -> int:
+        """Tag all of these videos or none; return how many had not that tag.
+
+        Raises:
+            BadRequest: no tag that could be kept.
+            NotFound: one of the videos is not in the library.
+        """
+        ...
+
+    async def remove(self, tag: str, videos: Sequence[VideoId]) -> int:
+        """Take the tag off these videos; return how many had it. Raises as `add` does."""
+        ...
+
+    async def every(self) -> list[tuple[str, int]]:
+        """Return each tag with the number of videos that have it, in order of name."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StreamableVideo:
     """A video that the server may stream."""
@@ -337,6 +375,7 @@ class StreamableVideo:
     scenes: int
     #: other files with the same content
     copies: tuple[Path, ...] = field(default=())
+    tags: tuple[str, ...] = ()
 
 
 class VideoShelf(Protocol):

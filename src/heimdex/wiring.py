@@ -16,7 +16,7 @@ from heimdex.embedding.text_local import LocalTextEmbedder
 from heimdex.ingest.library import IndexLibrary
 from heimdex.media.isolated import IsolatedDecoder
 from heimdex.media.rules import DecodeRules
-from heimdex.ports import Catalogue, Embedder, TextEmbedder, VideoShelf
+from heimdex.ports import Catalogue, Embedder, Preferences, Tags, TextEmbedder, VideoShelf
 from heimdex.search.engine import SearchEngine
 from heimdex.search.plan import SearchConfig
 from heimdex.settings import Settings
@@ -32,6 +32,8 @@ class Library:
     index: IndexLibrary
     catalogue: Catalogue
     shelf: VideoShelf
+    preferences: Preferences
+    tags: Tags
     #: folder of the keyframes
     artefacts: Path
     embedder: Embedder
@@ -62,10 +64,14 @@ async def open_library(settings: Settings, *, stop_if_last: bool = False) -> Asy
     ):
         try:
             yield Library(
-                search=SearchEngine(store.scenes, embedder, text_embedder, search_config(settings, text_reason)),
+                search=SearchEngine(
+                    store.scenes, embedder, text_embedder, search_config(settings, text_reason), store.preferences
+                ),
                 index=_index(settings, embedder, text_embedder, store.catalogue),
                 catalogue=store.catalogue,
                 shelf=store.shelf,
+                preferences=store.preferences,
+                tags=store.tags,
                 artefacts=artefact_folder(settings),
                 embedder=embedder,
                 text_embedder=text_embedder,

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from heimdex.cli.output import console, say_json
+from heimdex.cli.weights import weights
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-app = typer.Typer(help="See the settings.", no_args_is_help=True)
+app = typer.Typer(help="See the settings, and save weights.", no_args_is_help=True)
 
 
 @app.callback()
 def root() -> None:
-    """See the settings."""
+    """See the settings, and save weights."""
+
+
+app.command("weights")(weights)
 
 
 @app.command()

@@ -26,6 +26,7 @@ from heimdex.cli import (
     serve,
     similar,
     status,
+    tag,
 )
 from heimdex.cli.exits import ExitCode
 from heimdex.cli.output import remark
@@ -77,6 +78,7 @@ app.command("embed-service")(embed_service.embed_service)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.add_typer(models.app, name="models")
+app.add_typer(tag.app, name="tag")
 
 
 def _usage(error: TyperException) -> None:

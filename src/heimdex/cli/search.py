@@ -47,6 +47,15 @@ def search(
     speech: Annotated[
         bool | None, typer.Option("--has-speech/--no-speech", help="Only scenes with, or without, words.")
     ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="Only videos with this tag, or another --tag.")
+    ] = None,
+    every_tag: Annotated[list[str] | None, typer.Option("--every-tag", help="Only videos with each of these.")] = None,
+    no_tag: Annotated[list[str] | None, typer.Option("--no-tag", help="No video with this tag.")] = None,
+    weights: Annotated[
+        list[str] | None, typer.Option("--weight", help="Weight of a channel for this search: visual=1, lexical=0.")
+    ] = None,
+    ignore_saved: Annotated[bool, typer.Option("--ignore-saved", help="Leave saved weights out.")] = False,
     image: Annotated[Path | None, typer.Option(help="A picture to look like; QUERY may be left out.")] = None,
 ) -> None:
     """Find moments that show or say QUERY.
@@ -57,14 +66,19 @@ def search(
     heimdex search 'says:"cheers" then see:confetti within 20s'
     heimdex search --image holiday.jpg "at night"
     heimdex search "beach" --in ~/Videos/2024 --after 2024-07-01 --no-speech --sort time
+    heimdex search "beach" --tag holiday --no-tag private --weight visual=1
     """
     from heimdex.search.request import check, check_alike
 
     settings = start()
     asked = asked_for(
         " ".join(query or ()), limit=limit, mode=mode, explain=explain, include_weak=include_weak,
-        per_video=per_video, sort=sort, cursor=cursor,
-        filter=filtered(folders=folders, videos=videos, after=after, before=before, language=language, speech=speech),
+        per_video=per_video, sort=sort, cursor=cursor, weights=weighed(weights),
+        use_saved_preferences=False if ignore_saved else None,
+        filter=filtered(
+            folders=folders, videos=videos, after=after, before=before, language=language, speech=speech,
+            tags=tags, every_tag=every_tag, no_tag=no_tag,
+        ),
     )  # fmt: skip
     if image is None:
         answer, places = find(settings, check(**asked), asked)
@@ -117,6 +131,18 @@ def asked_for(query: str, **options: Any) -> dict[str, Any]:
     return {"query": query} | {name: value for name, value in options.items() if value is not None}
 
 
+def weighed(written: list[str] | None) -> dict[str, float] | None:
+    """Return ``visual=1`` as it goes over the wire, None without any. Raises BadRequest."""
+    found: dict[str, float] = {}
+    for each in written or ():
+        name, _, value = each.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise BadRequest(f"{each[:40]!r} is no weight.", remedy="Write it as --weight visual=0.8.") from None
+    return found or None
+
+
 def filtered(
     *,
     folders: list[str] | None,
@@ -125,6 +151,9 @@ def filtered(
     before: str | None,
     language: list[str] | None,
     speech: bool | None,
+    tags: list[str] | None = None,
+    every_tag: list[str] | None = None,
+    no_tag: list[str] | None = None,
 ) -> dict[str, Any] | None:
     """Return the filter as it goes over the wire, None without any condition."""
     conditions = {
@@ -135,6 +164,9 @@ def filtered(
         "before": before,
         "languages": language,
         "has_speech": speech,
+        "tags": tags,
+        "all": [{"tags": [tag]} for tag in every_tag or ()],
+        "none": [{"tags": no_tag}] if no_tag else None,
     }
     return {name: value for name, value in conditions.items() if value is not None and value != []} or None
 

@@ -30,6 +30,10 @@ def show_answer(answer: Mapping[str, Any], *, places: Mapping[str, str], explain
         _show_result(out, result, places.get(result["scene_id"], ""), explain=explain)
     mode = answer["mode"]
     out.print(f"{mode['used']}: {plain(mode['reason'])} · {answer['took_ms']:.0f} ms", style="dim", markup=False)
+    chosen = {n: w for n, w in answer.get("weights", {}).items() if w["source"] != "settings"}
+    if chosen:
+        told = ", ".join(f"{name} {weighed['value']:.3g} ({weighed['source']})" for name, weighed in chosen.items())
+        out.print(f"weights: {told}", style="dim", markup=False)
     if explain:
         for name, value in answer["explanation"].items():
             out.print(f"  {name}: {value}", style="dim", markup=False)

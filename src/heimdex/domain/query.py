@@ -69,6 +69,8 @@ class SearchFilter:
     languages: frozenset[str] = frozenset()
     #: whether anything is said in the scene
     has_speech: bool | None = None
+    #: as `heimdex.domain.tags.tag_key` makes them: of the video
+    tags: frozenset[str] = frozenset()
     #: every one of these must admit the scene, at least one of these, none of these
     all_of: tuple[SearchFilter, ...] = ()
     any_of: tuple[SearchFilter, ...] = ()
@@ -105,8 +107,10 @@ class SearchRequest:
     query: str
     limit: int = 10
     mode: Mode = Mode.AUTO
-    #: channel -> weight in [0, 1]; overrides the settings where given
+    #: channel -> weight in [0, 1]; before saved weights and settings where given
     weights: dict[Channel, float] = field(default_factory=dict)
+    #: whether weights that a person saved count at all
+    use_saved_preferences: bool = True
     filter: SearchFilter = SearchFilter()
     explain: bool = False
     #: also return hits whose label is ``none``

@@ -117,6 +117,22 @@ class ChannelReport:
     reason: str = ""
 
 
+class WeightSource(StrEnum):
+    """Who gave a channel its weight, weakest first."""
+
+    SETTINGS = "settings"
+    SAVED = "saved"
+    REQUEST = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A channel's weight in [0, 1] before the query moves it, and who gave it."""
+
+    value: float
+    source: WeightSource
+
+
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
     """The whole answer (DESIGN section 7)."""
@@ -137,6 +153,10 @@ class SearchAnswer:
     explanation: dict[str, object] = field(default_factory=dict)
     #: such as which model answered and what it does not know
     notices: tuple[str, ...] = ()
+    #: the weights in force; none where only pictures are compared
+    weights: dict[Channel, Weighed] = field(default_factory=dict)
+    #: whether the query moved them; weights that a person chose stay as they are
+    weights_follow_query: bool = False
 
     @property
     def degraded(self) -> bool:

@@ -67,6 +67,8 @@ def make_answer(
         next_cursor=page.next_cursor,
         rerank_pool=first.plan.rerank_pool if used is Mode.RERANK else None,
         explanation=_explanation(config, sides, page) if request.explain else {},
+        weights=dict(first.plan.given.given),
+        weights_follow_query=first.plan.adapts,
         notices=tuple(dict.fromkeys(model.notice for model in models if model.notice)),
     )
 

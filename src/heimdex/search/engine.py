@@ -13,7 +13,7 @@ from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, NotFoun
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, Mode, SearchRequest
 from heimdex.domain.results import ChannelReport, ChannelStatus, Hit, SearchAnswer
-from heimdex.ports import Embedder, EmbeddingModel, Image, Matrix, SceneIndex, TextEmbedder
+from heimdex.ports import Embedder, EmbeddingModel, Image, Matrix, Preferences, SceneIndex, TextEmbedder
 from heimdex.search import log_lines
 from heimdex.search.answer import Found, make_answer, refuse_silence
 from heimdex.search.coverage import NOTHING_TOLD, Coverage, unread
@@ -30,6 +30,7 @@ from heimdex.search.page import cut_page, hits_needed, less_of_the_same
 from heimdex.search.plan import SearchConfig, make_plan
 from heimdex.search.rank import Ranked, rank
 from heimdex.search.retrieve import Answered, Question, retrieve
+from heimdex.search.saved import saved_weights
 
 #: a picture is embedded once, at leisure: the image side of a model may have to be read from disk first
 _PICTURE_TIMEOUT_S = 10.0
@@ -44,12 +45,14 @@ class SearchEngine:
         embedder: Embedder | None,
         text_embedder: TextEmbedder | None,
         config: SearchConfig,
+        preferences: Preferences | None = None,
     ) -> None:
         """Take the ports and the settings.
 
         Args:
             embedder: None when there is no CLIP model; ``config.visual_missing`` says why.
             text_embedder: None when there is none; ``config.text_missing`` says why.
+            preferences: None where nobody can save any.
         """
         self._index = index
         self._embedder = embedder
@@ -59,6 +62,7 @@ class SearchEngine:
         self._visual_cache = QueryEmbeddings()
         self._text_cache = QueryEmbeddings()
         self._hubs = Hubs()
+        self._preferences = preferences
 
     @property
     def config(self) -> SearchConfig:
@@ -184,23 +188,26 @@ class SearchEngine:
         """Search for one side of a query."""
         intent = clause.intent
         log_lines.routed(intent)
-        missing, telling = await asyncio.gather(
+        preferences = self._preferences if request.use_saved_preferences else None
+        missing, telling, (saved, unsaved) = await asyncio.gather(
             self._coverage.missing(self._embedder, self._text_embedder, config, deadline),
             self._coverage.telling(self._text_embedder, clause.said, deadline),
+            saved_weights(preferences, deadline),
         )
         if telling is None:
             missing[Channel.SUMMARY] = NOTHING_TOLD
         missing |= unread(clause.seen, self._embedder, clause.said, self._text_embedder)
-        plan = make_plan(request, intent, config, missing | clause.restricted)
+        plan = make_plan(request, intent, config, missing | clause.restricted, saved)
         question = self._question(request, clause, config, deadline)
         question.telling = telling or "meaning"
+        question.remarks += [unsaved] if unsaved else []
 
         if plan.calls_clip:
             question.start_clip()
         channels = [c for c in Channel if c not in plan.skipped and (c is not Channel.VISUAL or plan.visual_retrieves)]
         answered = await retrieve(question, channels)
         refuse_silence(answered)
-        ranked = await rank(question, plan, request, config, answered)
+        ranked = await rank(question, plan, config, answered)
         evidence = self._evidence(question, clause, answered, ranked)
         hits = await make_hits(self._index, request, answered, ranked, evidence, deadline, needed=needed, less=less)
         return Found(intent, plan, question, answered, ranked, evidence, hits)

@@ -13,6 +13,7 @@ from uuid import UUID
 from heimdex.domain.errors import BadRequest
 from heimdex.domain.ids import VideoId
 from heimdex.domain.query import SearchFilter
+from heimdex.domain.tags import tag_key
 
 #: filters inside filters, and conditions in all: far more than anyone writes, few enough for one statement
 MAX_DEPTH = 4
@@ -112,6 +113,10 @@ def _languages(name: str, value: object) -> frozenset[str]:
     return tags
 
 
+def _tags(name: str, value: object) -> frozenset[str]:
+    return frozenset(tag_key(str(each)) for each in _some(name, value))
+
+
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise BadRequest(f"{name} is true or false.", remedy="Leave it out to ask for both.")
@@ -135,4 +140,5 @@ _CHECKS: dict[str, tuple[str, Callable[[str, object], object]]] = {
     "max_duration_s": ("max_duration_s", _seconds),
     "languages": ("languages", _languages),
     "has_speech": ("has_speech", _flag),
+    "tags": ("tags", _tags),
 }

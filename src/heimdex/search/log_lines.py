@@ -67,6 +67,11 @@ def rerank_failed(loss: Loss) -> None:
     log.warning(line, code=loss.reason)
 
 
+def preferences_failed(error: Exception) -> None:
+    line = f"Saved preferences could not be read: {str(error) or type(error).__name__}"
+    log.warning(line)
+
+
 def hubs_failed(error: Exception) -> None:
     line = f"Hub correction skipped: {str(error) or type(error).__name__}"
     log.warning(line)

@@ -9,11 +9,7 @@ from typing import Literal
 
 from heimdex.domain.query import Channel, Intent, Mode, Prior, SearchRequest
 from heimdex.ranking.pool_frames import Pooling
-
-#: The guide's weights.
-GUIDE_WEIGHTS: Mapping[Channel, float] = MappingProxyType(
-    {Channel.VISUAL: 0.25, Channel.TRANSCRIPT: 0.45, Channel.SUMMARY: 0.10, Channel.LEXICAL: 0.20}
-)
+from heimdex.search.weights import GUIDE_WEIGHTS, Weights, weigh
 
 #: What CLIP is worth when the answer is surely seen, surely said, or both.
 _VISUAL_SHARE = Prior(visual=0.70, transcript=0.05, both=0.40)
@@ -57,12 +53,15 @@ class Plan:
     """What one search does. ``skipped`` holds the channels that do not run, each with its reason."""
 
     mode: Mode
+    #: as the query moves them, where it may
     weights: dict[Channel, float]
+    #: as they were given
+    given: Weights
     skipped: dict[Channel, str]
     clip_weight: float
     #: ``union`` or ``text`` when CLIP reranks
     rerank_pool: Literal["union", "text"] | None
-    #: whether weights follow the query and the evidence: the router decided and the request gave no weights
+    #: whether weights follow the query and the evidence: the router decided and nobody chose weights
     adapts: bool = False
 
     @property
@@ -80,18 +79,28 @@ def requested_mode(request: SearchRequest, config: SearchConfig) -> Mode:
     return request.mode if request.mode is not Mode.AUTO else config.visual_mode
 
 
-def make_plan(request: SearchRequest, intent: Intent, config: SearchConfig, missing: Mapping[Channel, str]) -> Plan:
+def make_plan(
+    request: SearchRequest,
+    intent: Intent,
+    config: SearchConfig,
+    missing: Mapping[Channel, str],
+    saved: Mapping[Channel, float] = MappingProxyType({}),
+) -> Plan:
     """Decide mode, channels and weights.
 
     Args:
         missing: channels that cannot answer at all (no model, nothing indexed), with the reason.
+        saved: weights that a person saved.
     """
     asked = requested_mode(request, config)
     routed = asked is Mode.AUTO
     mode = intent.mode if routed else asked
-    weights = {**GUIDE_WEIGHTS, **config.weights, **request.weights}
     skipped = {channel: reason for channel, reason in missing.items() if reason}
+    given = weigh(config.weights, saved, request.weights, skipped)
+    weights = given.values
     skipped |= {c: "weight 0" for c in Channel if weights[c] <= 0.0 and c not in skipped}
+    if routed and mode is Mode.SKIP and given.chosen and set(Channel) - set(skipped) == {Channel.VISUAL}:
+        mode = Mode.RECALL  # a person left nothing but the picture: the router cannot take that away too
     if Channel.VISUAL in skipped:
         mode = Mode.SKIP
     elif mode is Mode.SKIP:
@@ -102,12 +111,12 @@ def make_plan(request: SearchRequest, intent: Intent, config: SearchConfig, miss
     if mode is Mode.RERANK:
         pool = config.rerank_pool if routed and config.multi_dense_enabled else "text"
     clip_weight = config.rerank_clip_weight
-    adapts = routed and not request.weights and mode is not Mode.SKIP and pool != "text"
+    adapts = routed and not given.chosen and mode is not Mode.SKIP and pool != "text"
     if adapts:
         weights = follow_prior(weights, intent.prior)
         if pool == "union":
             clip_weight = min(1.0, clip_weight * _factor(_VISUAL_SHARE, intent.prior))
-    return Plan(mode, weights, skipped, clip_weight, pool, adapts)
+    return Plan(mode, weights, given, skipped, clip_weight, pool, adapts)
 
 
 def follow_prior(weights: Mapping[Channel, float], prior: Prior) -> dict[Channel, float]:
@@ -131,10 +140,6 @@ def _factor(share: Prior, prior: Prior) -> float:
     return expected / ((share.visual + share.transcript + share.both) / 3)
 
 
-def settled_weights(
-    plan: Plan, request: SearchRequest, config: SearchConfig, *, clip_answered: bool
-) -> dict[Channel, float]:
+def settled_weights(plan: Plan, *, clip_answered: bool) -> dict[Channel, float]:
     """Return the weights for fusion. Without CLIP they are those of mode skip, so that the order is too."""
-    if clip_answered:
-        return plan.weights
-    return {**GUIDE_WEIGHTS, **config.weights, **request.weights, Channel.VISUAL: 0.0}
+    return plan.weights if clip_answered else {**plan.given.values, Channel.VISUAL: 0.0}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from heimdex.domain.ids import SceneId
-from heimdex.domain.query import Channel, Mode, SearchRequest
+from heimdex.domain.query import Channel, Mode
 from heimdex.domain.results import Candidate, Label
 from heimdex.ranking.fuse import Fused, Ranking, fuse_min_max, fuse_rrf
 from heimdex.ranking.labels import CutOffs, label_cosine
@@ -37,7 +37,6 @@ class Ranked:
 async def rank(
     question: Question,
     plan: Plan,
-    request: SearchRequest,
     config: SearchConfig,
     answered: Mapping[Channel, Answered],
 ) -> Ranked:
@@ -46,11 +45,11 @@ async def rank(
     Without CLIP, weights and order are those of mode skip.
     """
     visual = answered.get(Channel.VISUAL)
-    without_clip = settled_weights(plan, request, config, clip_answered=False)
+    without_clip = settled_weights(plan, clip_answered=False)
     if plan.mode is not Mode.RERANK:
         if visual is None or visual.loss is not None:
             return _fused_only(answered, without_clip, config)
-        weights = settled_weights(plan, request, config, clip_answered=True)
+        weights = settled_weights(plan, clip_answered=True)
         best = best_labels(question, answered) if plan.adapts else {}
         return _fused_only(answered, trusted(weights, best), config)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,9 +10,10 @@ from uuid import UUID
 
 from heimdex.domain.errors import BadRequest
 from heimdex.domain.ids import VideoId
-from heimdex.domain.query import Channel, Mode, SearchFilter, SearchRequest, Sort
+from heimdex.domain.query import Mode, SearchFilter, SearchRequest, Sort
 from heimdex.search.cursor import decode
 from heimdex.search.filters import check_filter
+from heimdex.search.weights import check_weights
 
 #: 2 KiB at most, since UTF-8 spends up to four bytes on a character
 MAX_CHARACTERS = 512
@@ -28,6 +28,7 @@ def check(
     limit: int = 10,
     mode: str = "auto",
     weights: Mapping[str, float] | None = None,
+    use_saved_preferences: bool = True,
     video_ids: Iterable[UUID] | None = None,
     filter: Mapping[str, Any] | None = None,  # noqa: A002  the name that it has on the wire
     explain: bool = False,
@@ -50,7 +51,8 @@ def check(
         query=check_query(query),
         limit=_check_limit(limit),
         mode=_check_mode(mode),
-        weights=_check_weights(weights or {}),
+        weights=check_weights(weights or {}),
+        use_saved_preferences=use_saved_preferences,
         filter=_check_filter(filter or {}, frozenset(VideoId(video_id) for video_id in video_ids or ())),
         explain=explain,
         include_weak=include_weak,
@@ -135,18 +137,3 @@ def _check_mode(mode: str) -> Mode:
         raise BadRequest(
             f"There is no mode {mode[:40]!r}.", remedy=f"Choose one of {', '.join(m.value for m in Mode)}."
         ) from None
-
-
-def _check_weights(weights: Mapping[str, float]) -> dict[Channel, float]:
-    checked: dict[Channel, float] = {}
-    for name, weight in weights.items():
-        if name not in set(Channel):
-            raise BadRequest(
-                f"There is no channel {name[:40]!r}.", remedy=f"Choose from {', '.join(c.value for c in Channel)}."
-            )
-        if not math.isfinite(weight) or not 0.0 <= weight <= 1.0:
-            raise BadRequest(f"The weight of {name} is {weight}.", remedy="Give each weight between 0 and 1.")
-        checked[Channel(name)] = float(weight)
-    if len(checked) == len(Channel) and not any(checked.values()):
-        raise BadRequest("Every channel has weight 0.", remedy="Give at least one channel a weight above 0.")
-    return checked

@@ -46,6 +46,8 @@ def _own(within: SearchFilter) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "of_video_facts", facts
     if within.languages:
         yield "in_languages", {"languages": sorted(within.languages)}
+    if within.tags:
+        yield "of_tags", {"tags": sorted(within.tags)}
     if within.has_speech is not None:
         yield "has_speech", {"has_speech": within.has_speech}
 

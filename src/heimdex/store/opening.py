@@ -17,9 +17,11 @@ from heimdex.store.catalogue import PostgresCatalogue
 from heimdex.store.database import Connection, Database
 from heimdex.store.embedded import EmbeddedPostgres
 from heimdex.store.migrate import migrate
+from heimdex.store.preferences import PostgresPreferences
 from heimdex.store.queries import load_queries
 from heimdex.store.scene_index import PostgresSceneIndex
 from heimdex.store.shelf import PostgresShelf
+from heimdex.store.tags import PostgresTags
 
 _SQL = load_queries("catalogue")
 
@@ -31,6 +33,8 @@ class Store:
     catalogue: PostgresCatalogue
     scenes: PostgresSceneIndex
     shelf: PostgresShelf
+    preferences: PostgresPreferences
+    tags: PostgresTags
     database: Database
     #: libpq URL, with its password if it has one: not for logs
     url: str
@@ -65,8 +69,9 @@ async def open_store(
         try:
             await database.run(lambda connection: _add_tenant(connection, tenant))
             yield Store(
-                PostgresCatalogue(database), PostgresSceneIndex(database), PostgresShelf(database), database, url
-            )
+                PostgresCatalogue(database), PostgresSceneIndex(database), PostgresShelf(database),
+                PostgresPreferences(database), PostgresTags(database), database, url,
+            )  # fmt: skip
         finally:
             await database.close()
     finally:

@@ -48,11 +48,11 @@ class PostgresShelf:
             values = {"tenant": self._tenant, "video_id": video_id}
             return await (await connection.execute(_SQL["videos"], values)).fetchall()
 
-        return [_streamable(row) for row in await self._database.run(work) if row[-1]]
+        return [_streamable(row) for row in await self._database.run(work) if row[-2]]
 
 
 def _streamable(row: tuple[Any, ...]) -> StreamableVideo:
-    video_id, title, *facts, scenes, paths = row
+    video_id, title, *facts, scenes, paths, tags = row
     duration_s, width, height, fps, container, codec, rotation, has_audio, recorded_at, notes = facts
     media = MediaFacts(
         duration_s=duration_s, width_px=width, height_px=height, fps=fps, container=container, video_codec=codec,
@@ -60,7 +60,7 @@ def _streamable(row: tuple[Any, ...]) -> StreamableVideo:
     )  # fmt: skip
     # a moved file leaves its old path behind: the first one that is there is the one to play
     places = sorted(map(to_path, paths), key=lambda path: not _exists(path))
-    return StreamableVideo(video_id, title, places[0], media, scenes, copies=tuple(places[1:]))
+    return StreamableVideo(video_id, title, places[0], media, scenes, copies=tuple(places[1:]), tags=tuple(tags))
 
 
 def _exists(path: Path) -> bool:

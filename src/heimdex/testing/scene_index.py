@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,8 @@ class InMemorySceneIndex:
     """Searches a dictionary of videos, such as that of `InMemoryCatalogue`; sees what is published later."""
 
     videos: dict[VideoId, IndexedVideo] = field(default_factory=dict)
+    #: sha256 -> key -> tag, such as those of `InMemoryTags`
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     async def nearest(
         self,
@@ -129,12 +131,19 @@ class InMemorySceneIndex:
 
     def _scenes(self, within: SearchFilter) -> list[tuple[IndexedVideo, IndexedScene]]:
         return [
-            (video, scene) for video in self.videos.values() for scene in video.scenes if admits(within, video, scene)
+            (video, scene)
+            for video in self.videos.values()
+            for scene in video.scenes
+            if admits(within, video, scene, self.tags.get(video.file.sha256, {}))
         ]
 
 
-def admits(within: SearchFilter, video: IndexedVideo, scene: IndexedScene) -> bool:
-    """Return whether a filter admits a scene, by the words of `SearchFilter`."""
+def admits(within: SearchFilter, video: IndexedVideo, scene: IndexedScene, tags: Collection[str] = frozenset()) -> bool:
+    """Return whether a filter admits a scene, by the words of `SearchFilter`.
+
+    Args:
+        tags: keys of those of the video.
+    """
     if within.video_ids and video.video_id not in within.video_ids:
         return False
     if within.folders and not any(video.file.path.is_relative_to(folder) for folder in within.folders):
@@ -145,10 +154,12 @@ def admits(within: SearchFilter, video: IndexedVideo, scene: IndexedScene) -> bo
         return False
     if within.has_speech is not None and bool(index_terms(scene.transcript)) != within.has_speech:
         return False
-    if within.any_of and not any(admits(each, video, scene) for each in within.any_of):
+    if within.tags and not within.tags & set(tags):
         return False
-    return all(admits(each, video, scene) for each in within.all_of) and not any(
-        admits(each, video, scene) for each in within.none_of
+    if within.any_of and not any(admits(each, video, scene, tags) for each in within.any_of):
+        return False
+    return all(admits(each, video, scene, tags) for each in within.all_of) and not any(
+        admits(each, video, scene, tags) for each in within.none_of
     )
 
 

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from heimdex import __version__
-from heimdex.web import alike, health, search, videos
+from heimdex.web import alike, health, preferences, search, tags, videos
 from heimdex.web.guard import LOOPBACK, Guard
 from heimdex.web.library import Identity, Library
 from heimdex.web.problems import Problem, install
@@ -53,7 +53,7 @@ def _routes() -> FastAPI:
         responses=_PROBLEMS,
     )
     install(app)
-    for module in (search, alike, videos, health):
+    for module in (search, alike, videos, tags, preferences, health):
         app.include_router(module.router)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False, response_class=FileResponse)
     app.mount("/ui", StaticFiles(directory=UI), name="ui")

@@ -11,11 +11,15 @@ from fastapi import Depends, Request
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import SearchRequest
 from heimdex.domain.results import SearchAnswer
-from heimdex.ports import Catalogue, Image, VideoShelf
+from heimdex.ports import Catalogue, Image, Preferences, Tags, VideoShelf
+from heimdex.search.plan import SearchConfig
 
 
 class Searcher(Protocol):
     """The search use case."""
+
+    @property
+    def config(self) -> SearchConfig: ...
 
     async def search(self, request: SearchRequest) -> SearchAnswer: ...
 
@@ -35,6 +39,12 @@ class Library(Protocol):
 
     @property
     def shelf(self) -> VideoShelf: ...
+
+    @property
+    def preferences(self) -> Preferences: ...
+
+    @property
+    def tags(self) -> Tags: ...
 
     @property
     def artefacts(self) -> Path: ...

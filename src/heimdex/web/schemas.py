@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from heimdex.domain.media import LibraryStatus, UnreadableFile
 from heimdex.domain.query import Channel
-from heimdex.domain.results import ChannelReport, Followed, Hit, Match, SearchAnswer
+from heimdex.domain.results import ChannelReport, Followed, Hit, Match, SearchAnswer, Weighed
 from heimdex.ports import StreamableVideo
 
 
@@ -27,6 +27,7 @@ class FilterIn(BaseModel):
     max_duration_s: float | None = Field(None, description="In a video of at most this length.")
     languages: list[str] | None = Field(None, description="One of these is spoken: `en`, `ko`, `pt-BR`.")
     has_speech: bool | None = Field(None, description="Whether anything is said in the scene.")
+    tags: list[str] | None = Field(None, description="In a video that has one of these tags.")
     all: list[FilterIn] | None = Field(None, description="Each of these filters admits the scene.")
     any: list[FilterIn] | None = Field(None, description="One of these filters admits the scene.")
     none: list[FilterIn] | None = Field(None, description="None of these filters admits the scene.")
@@ -44,7 +45,10 @@ class SearchBody(BaseModel):
     )
     limit: int = Field(10, description="Most results, 1 to 100.")
     mode: str = Field("auto", description="`auto`, `recall`, `rerank` or `skip`.")
-    weights: dict[str, float] | None = Field(None, description="Channel to weight, instead of the settings'.")
+    weights: dict[str, float] | None = Field(
+        None, description="Channel to weight, 0 to 1; before the saved ones, and those before the settings'."
+    )
+    use_saved_preferences: bool = Field(True, description="Whether saved weights count at all.")
     video_ids: list[UUID] | None = Field(None, description="Search only these videos.")
     filter: FilterIn | None = Field(None, description="Search only scenes that it admits.")
     explain: bool = Field(False, description="Also say how each score came about.")
@@ -196,6 +200,17 @@ class ChannelOut(BaseModel):
         )
 
 
+class WeighedOut(BaseModel):
+    """A channel's weight, and who gave it: `request`, `saved` or `settings`."""
+
+    value: float
+    source: str
+
+    @classmethod
+    def of(cls, weighed: Weighed) -> Self:
+        return cls(value=weighed.value, source=weighed.source.value)
+
+
 class AnswerOut(BaseModel):
     """The answer to a search."""
 
@@ -206,6 +221,10 @@ class AnswerOut(BaseModel):
     degraded: bool
     degraded_reasons: list[str]
     channels: dict[str, ChannelOut]
+    #: as they were given; `channels` has each channel's share of the score
+    weights: dict[str, WeighedOut]
+    #: whether the query moved them on the way from the one to the other
+    weights_follow_query: bool
     exhaustive: bool
     next_cursor: str | None
     rerank_pool: str | None
@@ -228,6 +247,8 @@ class AnswerOut(BaseModel):
             degraded=answer.degraded,
             degraded_reasons=list(answer.degraded_reasons),
             channels={channel.value: ChannelOut.of(report) for channel, report in answer.channels.items()},
+            weights={channel.value: WeighedOut.of(weighed) for channel, weighed in answer.weights.items()},
+            weights_follow_query=answer.weights_follow_query,
             exhaustive=answer.exhaustive,
             next_cursor=answer.next_cursor,
             rerank_pool=answer.rerank_pool,
@@ -247,6 +268,7 @@ class VideoOut(BaseModel):
     fps: float | None
     scenes: int
     copies: int
+    tags: list[str]
     stream_url: str
 
     @classmethod
@@ -260,6 +282,7 @@ class VideoOut(BaseModel):
             fps=video.facts.fps,
             scenes=video.scenes,
             copies=len(video.copies),
+            tags=list(video.tags),
             stream_url=f"/v1/videos/{video.video_id}/stream",
         )
 

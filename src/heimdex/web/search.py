@@ -38,6 +38,7 @@ async def search(body: SearchBody, library: OpenLibrary) -> AnswerOut:
         limit=body.limit,
         mode=body.mode,
         weights=body.weights,
+        use_saved_preferences=body.use_saved_preferences,
         video_ids=body.video_ids,
         filter=body.filter.model_dump(exclude_none=True) if body.filter else None,
         explain=body.explain,

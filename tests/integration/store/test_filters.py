@@ -18,9 +18,11 @@ from heimdex.store import Store
 from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.library import VISUAL_MODEL, made_up_video, unit_rows
 from heimdex.testing.scene_index import InMemorySceneIndex, admits
+from heimdex.testing.tags import InMemoryTags
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 FOLDERS = ["/videos", "/videos/a", "/videos/ab", "/videos/a/b", "/other/a", "/videos/가", "/videos/%_"]
+TAGS = ["sea", "kids", "제주", "none of them"]
 LANGUAGES = ["en", "en-US", "ko", "KO_kr", None]
 
 
@@ -51,6 +53,7 @@ def random_filter(rng: random.Random, videos: list[IndexedVideo], depth: int = 1
         min_duration_s=sometimes(rng.choice([5.0, 20.0]), None),  # type: ignore[arg-type]
         max_duration_s=sometimes(rng.choice([20.0, 60.0]), None),  # type: ignore[arg-type]
         languages=sometimes(frozenset(rng.sample(["en", "en-us", "ko", "fr"], 2)), frozenset()),  # type: ignore[arg-type]
+        tags=sometimes(frozenset(rng.sample(TAGS, 2)), frozenset()),  # type: ignore[arg-type]
         has_speech=sometimes(rng.random() < 0.5, None),  # type: ignore[arg-type]
         all_of=nested(),
         any_of=nested(),
@@ -63,7 +66,13 @@ async def published(store: Store, videos: list[IndexedVideo]) -> InMemorySceneIn
     for each in videos:
         await store.catalogue.publish(each)
         await memory.publish(each)
-    return InMemorySceneIndex(memory.videos)
+    tags = InMemoryTags(memory.videos)
+    for number, each in enumerate(videos):
+        for tag in TAGS[:3]:
+            if number % (2 + TAGS.index(tag)) == 0:
+                await store.tags.add(tag, [each.video_id])
+                await tags.add(tag, [each.video_id])
+    return InMemorySceneIndex(memory.videos, tags.kept)
 
 
 async def test_filters_admit_what_brute_force_admits(store: Store) -> None:

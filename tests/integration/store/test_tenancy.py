@@ -25,6 +25,8 @@ async def video(store: Store) -> IndexedVideo:
     """A video of the default tenant."""
     video = described(made_up_video(["hello world"]), ["a street at night"])
     await store.catalogue.publish(video)
+    await store.preferences.save_weights({Channel.VISUAL: 1.0})
+    await store.tags.add("holiday", [video.video_id])
     return video
 
 

@@ -12,8 +12,9 @@ from tests.unit.search.library import CLIP, FakeModel, Planted, engine, library,
 from heimdex.domain.query import Channel, Mode
 from heimdex.domain.results import ChannelStatus, Label, SearchAnswer
 from heimdex.search.evidence import recompute
-from heimdex.search.plan import GUIDE_WEIGHTS, SearchConfig
+from heimdex.search.plan import SearchConfig
 from heimdex.search.request import check
+from heimdex.search.weights import GUIDE_WEIGHTS
 from heimdex.testing.scene_index import InMemorySceneIndex
 
 LIBRARY = [

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from heimdex.domain.query import Channel, Intent, Mode, Prior, SearchRequest
-from heimdex.search.plan import GUIDE_WEIGHTS, Plan, SearchConfig, follow_prior, make_plan
+from heimdex.search.plan import Plan, SearchConfig, follow_prior, make_plan
+from heimdex.search.weights import GUIDE_WEIGHTS
 
 UNIFORM = Prior(1 / 3, 1 / 3, 1 / 3)
 SEEN = Prior(0.8, 0.05, 0.15)

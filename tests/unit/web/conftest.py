@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +24,9 @@ from heimdex.domain.results import (
     SearchAnswer,
 )
 from heimdex.ports import Image, StreamableVideo
+from heimdex.search.plan import SearchConfig
+from heimdex.testing.preferences import InMemoryPreferences
+from heimdex.testing.tags import InMemoryTags
 from heimdex.web.app import create_app
 
 VIDEO = VideoId(UUID(int=1))
@@ -32,6 +35,8 @@ SCENE = SceneId(UUID(int=2))
 
 class FakeSearcher:
     """Answers every request with one hit, and remembers it."""
+
+    config = SearchConfig()
 
     def __init__(self) -> None:
         self.asked: list[SearchRequest] = []
@@ -106,12 +111,26 @@ class FakeCatalogue:
         return LibraryStatus(1, 1, 3600.0, 4, {"visual": 1}, (broken,), (Path("/secret/gone.mp4"),))
 
 
+class FakeTags(InMemoryTags):
+    """Tags on the one video."""
+
+    def _contents(self, videos: Sequence[VideoId]) -> set[str]:
+        if set(videos) - {VIDEO}:
+            raise NotFound("There is no such video.")
+        return {"sha"}
+
+    async def every(self) -> list[tuple[str, int]]:
+        return [(tag, 1) for tag in self.kept.get("sha", {}).values()]
+
+
 @dataclass
 class FakeLibrary:
     artefacts: Path
     shelf: FakeShelf
     search: FakeSearcher = field(default_factory=FakeSearcher)
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
+    preferences: InMemoryPreferences = field(default_factory=InMemoryPreferences)
+    tags: FakeTags = field(default_factory=FakeTags)
 
 
 @pytest.fixture

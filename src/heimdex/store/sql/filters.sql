@@ -30,5 +30,11 @@ EXISTS (
            OR split_part(replace(lower(g.language), '_', '-'), '-', 1) = ANY ({languages}))
 )
 
+-- name: of_tags
+EXISTS (
+    SELECT 1 FROM video v JOIN content_tag t ON t.tenant_id = v.tenant_id AND t.sha256 = v.sha256
+    WHERE v.tenant_id = s.tenant_id AND v.video_id = s.video_id AND t.tag_key = ANY ({tags})
+)
+
 -- name: has_speech
 (s.word_count > 0) = {has_speech}
