@@ -1,6 +1,8 @@
 """Requests that arrive while the model is busy are answered together.
 
-No waiting window: an idle model starts at once, and what comes meanwhile is the next batch. What
+An idle model starts at once, and what comes meanwhile is the next batch. After a batch of several, the
+next waits a moment for those who were just answered and ask again: otherwise the first of them would
+go alone, and every second batch would be of one. What
 cannot be answered in its time is refused when it comes, so that an overloaded model works for those
 who still wait.
 """
@@ -24,6 +26,10 @@ T = TypeVar("T")
 
 #: how much the newest batch counts in the smoothed time of one
 _NEWEST = 0.3
+#: how long a batch waits for company: of the time of one, and at most in seconds
+_GATHER_SHARE, _MOST_GATHER_S = 0.04, 0.004
+#: of a caller's time that the queue and the model may take; the rest is for reading, signing and the way
+_QUEUE_SHARE = 0.6
 
 
 class Overloaded(HeimdexError):
@@ -74,12 +80,13 @@ class Batcher(Generic[T]):
         #: smoothed seconds of one batch, None before the first
         self._batch_s: float | None = None
         self._waiting: deque[_Job[T]] = deque()
+        self._ahead = 0
         self._running: asyncio.Task[None] | None = None
 
     @property
     def waiting(self) -> int:
         """Items in the queue."""
-        return sum(len(job.items) for job in self._waiting)
+        return self._ahead
 
     async def submit(self, items: Sequence[T], *, timeout_s: float) -> tuple[Matrix, float]:
         """Return (len(items), dim) rows and the seconds that the items waited.
@@ -88,38 +95,44 @@ class Batcher(Generic[T]):
             Overloaded: the queue is full, or so long that the answer would come too late.
             EmbedderUnavailable: the time was over before the model was asked.
         """
-        self._check_room(len(items), timeout_s)
+        self.check_room(len(items), timeout_s=timeout_s)
         now = self._clock()
         job = _Job(items, now + timeout_s, asyncio.get_running_loop().create_future(), now)
         self._waiting.append(job)
+        self._ahead += len(items)
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._work())
         return await job.answer
 
-    def _check_room(self, items: int, timeout_s: float) -> None:
+    def check_room(self, items: int, *, timeout_s: float) -> None:
+        """Raise Overloaded when ``items`` would not fit or be answered too late; cheap, to be asked before anything."""
         if self._running is None or self._running.done():
             return  # an idle model takes anything
-        ahead = self.waiting
+        ahead = self._ahead
         if ahead and ahead + items > self._capacity:
             raise Overloaded("queue_full", "The embedding service has more work than it can do.")
         batches = 1 + math.ceil((ahead + items) / self._most)  # the running one counts whole
-        if self._batch_s is not None and batches * self._batch_s > timeout_s:
+        if self._batch_s is not None and batches * self._batch_s > _QUEUE_SHARE * timeout_s:
             raise Overloaded("too_late", "The embedding service cannot answer in time: too much waits already.")
 
     async def _work(self) -> None:
         while batch := self._next_batch():
+            company = len(batch)
             try:
                 await self._answer(batch)
             except EmbedderRejected as error:
                 await self._apart(batch, error)
             except Exception as error:  # whatever it is belongs to those who asked
                 _fail(batch, error)
+            if self._batch_s is not None and 0 < len(self._waiting) < company:
+                await asyncio.sleep(min(_GATHER_SHARE * self._batch_s, _MOST_GATHER_S))
 
     def _next_batch(self) -> list[_Job[T]]:
         batch: list[_Job[T]] = []
         items = 0
         while self._waiting and (not batch or items + len(self._waiting[0].items) <= self._most):
             job = self._waiting.popleft()
+            self._ahead -= len(job.items)
             if job.answer.done():
                 continue  # its caller went away
             if job.until <= self._clock():

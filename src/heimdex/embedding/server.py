@@ -92,11 +92,13 @@ class EmbeddingService:
     async def models(self, request: Request) -> Response:
         """List the one model."""
         admission = await self._gate.admit(request, most_bytes=0)
-        return _signed(admission, {"models": [describe(self._embedder.model)]})
+        body = json.dumps({"models": [describe(self._embedder.model)]}, ensure_ascii=False).encode()
+        return _signed(admission, body)
 
     async def embed_text(self, request: Request) -> Response:
         """Embed ``text`` or ``texts``."""
         with self._room("text"):
+            self._texts.check_room(1, timeout_s=deadline_s(request))
             admission = await self._gate.admit(request, most_bytes=MOST_TEXT_BODY_BYTES)
             texts, single, model = asked_texts(admission.body)
             self._check_model(model)
@@ -232,6 +234,5 @@ async def _problem(_: Request, error: Exception) -> Response:
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
-def _signed(admission: Admission, content: dict[str, Any]) -> Response:
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+def _signed(admission: Admission, body: bytes) -> Response:
     return Response(body, 200, admission.sign(200, body), media_type="application/json")

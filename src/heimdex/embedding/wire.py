@@ -46,19 +46,21 @@ def describe(model: EmbeddingModel) -> dict[str, Any]:
     return said
 
 
-def answer(model: EmbeddingModel, rows: Matrix, timings: Mapping[str, float], *, single: bool) -> dict[str, Any]:
-    """Return the body of a 200."""
-    # eight places are more than float32 has, and half the bytes of its exact value
-    listed = np.round(rows.astype(np.float64), 8).tolist()
+def answer(model: EmbeddingModel, rows: Matrix, timings: Mapping[str, float], *, single: bool) -> bytes:
+    """Return the body of a 200: JSON, its numbers written by hand, since a json module takes twice as long."""
     content: dict[str, Any] = {
         "model": model.model_id,
         "revision": model.revision,
         "dim": model.dim,
         "normalized": True,
-        "embeddings": listed,
         "timings": dict(timings),
     }
-    return content | ({"embedding": listed[0]} if single else {})
+    # eight places are more than float32 has, and half the bytes of its exact value
+    form = "[" + ",".join(["%.8f"] * model.dim) + "]"
+    written = [form % tuple(row) for row in rows.tolist()]
+    head = json.dumps(content, ensure_ascii=False, separators=(",", ":"))[:-1]
+    one = f',"embedding":{written[0]}' if single else ""
+    return f'{head},"embeddings":[{",".join(written)}]{one}}}'.encode()
 
 
 def read_answer(body: bytes, *, count: int, model: EmbeddingModel | None) -> tuple[Matrix, EmbeddingModel]:
