@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.routed > benchmarks/routed.json
 
 Reads the labelled queries of `benchmarks.router`, of the half of the third show that stayed unread
-while the rules were written, and counts (what a query needs, mode, confidence, prior). Only these
-counts ship; the queries do not.
+while the rules were written, answered by the learned router that saw only the other two shows, and
+counts (what a query needs, mode, confidence, prior). Only these counts ship; the queries do not.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.router import FITTED_ON, QUERIES, is_unread, read_queries
+from benchmarks.router import FITTED_ON, is_unread, read_queries
 from heimdex.domain.query import Intent, Mode, Prior
+from training.router import QUERIES
 
 _COUNTS = Path(__file__).with_name("routed.json")
 
@@ -41,10 +42,10 @@ def draw_intents(kinds: Sequence[str], seed: int) -> list[Intent]:
 
 def main() -> None:
     counts: Counter[tuple[str, str, float, float, float, float]] = Counter()
-    for query in read_queries(QUERIES):
+    for query in read_queries(QUERIES)["learned"]:
         if query.show not in FITTED_ON and is_unread(query):
             prior, intent = query.intent.prior, query.intent
-            shares = (round(prior.visual, 3), round(prior.transcript, 3), round(prior.both, 3))
+            shares = (round(prior.visual, 2), round(prior.transcript, 2), round(prior.both, 2))
             counts[(query.needs, intent.mode.value, intent.confidence, *shares)] += 1
     lines = ",\n".join(json.dumps([*row, count]) for row, count in sorted(counts.items()))
     print(f"[\n{lines}\n]")

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from heimdex.domain.errors import SettingsInvalid
+from heimdex.domain.query import Router
 
 
 class _Section(BaseModel):
@@ -32,6 +33,10 @@ class _Section(BaseModel):
 class SearchSettings(_Section):
     """How a query is answered."""
 
+    router: Router = Field(
+        "learned",
+        description="What decides in `auto`: the `rules` alone, or sharpened by what was `learned` from real queries.",
+    )
     rerank_pool: Literal["union", "text"] = Field(
         "union", description="Which candidates CLIP reranks when `auto` chose rerank; `text` is the guide's."
     )

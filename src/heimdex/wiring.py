@@ -139,6 +139,7 @@ def search_config(settings: Settings, text_missing: str = "") -> SearchConfig:
     """Return what a search depends on, as the search sees it."""
     return SearchConfig(
         visual_mode=Mode(settings.visual_mode),
+        router=settings.search.router,
         multi_dense_enabled=settings.multi_dense_enabled,
         weights={
             Channel.VISUAL: settings.weight_visual,

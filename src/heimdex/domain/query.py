@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from heimdex.domain.ids import SceneId, VideoId
 
@@ -26,6 +27,10 @@ class Mode(StrEnum):
     RERANK = "rerank"
     SKIP = "skip"
     AUTO = "auto"
+
+
+#: what decides the mode in `auto`: the rules alone, or with what was learned
+Router = Literal["rules", "learned"]
 
 
 @dataclass(frozen=True, slots=True)

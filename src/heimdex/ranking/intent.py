@@ -2,7 +2,8 @@
 
 Signals are whole words and phrases of two lexicons; their numbers decide the mode and the
 confidence (`decide`), their mixture the prior over seen, said and both (`prior_of`). The table of
-DESIGN section 1 holds; what the published rules leave open follows `docs/why/router.md`.
+DESIGN section 1 holds; what the published rules leave open follows `docs/why/router.md`. A learned
+model (`heimdex.ranking.learned`) may sharpen what the rules are unsure of.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from heimdex.domain.query import Intent, Mode, Prior
+from heimdex.domain.query import Intent, Mode, Prior, Router
+from heimdex.ranking.learned import sharpen, shipped
 from heimdex.ranking.signals import Signals, find_signals
 
 #: Weights of the prior, per class (visual, transcript, both): fitted once by `benchmarks/router.py --fit`
@@ -76,15 +78,24 @@ def prior_of(signals: Signals) -> Prior:
 
 
 @lru_cache(maxsize=1024)
-def route(query: str) -> Intent:
+def route(query: str, router: Router = "rules") -> Intent:
     """Return mode, confidence, reason and prior for any text; never raises.
 
     The reason lists objects, then their attributes, then actions, then the rest, each by position:
     ``Strong visual intent: object:car, attr:red``.
+
+    Args:
+        router: ``rules`` alone, or with what was ``learned``.
     """
     if not query.strip():
         return Intent(Mode.SKIP, 0.0, "Empty query", Prior(1 / 3, 1 / 3, 1 / 3))
     signals = find_signals(query)
+    ruled = by_rules(signals)
+    return sharpen(query, signals, ruled, shipped()) if router == "learned" else ruled
+
+
+def by_rules(signals: Signals) -> Intent:
+    """Return what the rules make of the signals of a query that is not empty."""
     decision = decide(signals.visual, signals.speech)
     ordered = sorted(signals.found, key=lambda signal: _REASON_ORDER.get(signal.kind, len(_REASON_ORDER)))
     evidence = ", ".join(f"{signal.kind}:{signal.text}" for signal in ordered)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, replace
+from functools import cache
 
 from heimdex.ranking.korean import is_hangul
+from heimdex.ranking.lexicon import load
 from heimdex.ranking.tokens import APOSTROPHES, normalise, stop_words
 from heimdex.ranking.vocabulary import Kind, korean_kinds, korean_readings, vocabulary
 
@@ -110,6 +112,12 @@ def _sentence_starts(query: str, tokens: list[Token]) -> list[bool]:
     return [token.position in ends for token in tokens]
 
 
+@cache
+def _speech_nouns() -> frozenset[str]:
+    """Return the things that are said: Wedding speech is no person called Wedding."""
+    return frozenset(load("en")["speech"]["nouns"].split())
+
+
 def _acts_as_name(query: str, tokens: list[Token], place: int, *, others: bool) -> bool:
     """Return whether the first word of a sentence is a name, by what follows it and by other names."""
     table = vocabulary("en")
@@ -117,7 +125,7 @@ def _acts_as_name(query: str, tokens: list[Token], place: int, *, others: bool) 
         return True
     following = tokens[place + 1].text if place + 1 < len(tokens) else ""
     kinds = table.runs.get((following,), ())
-    if {Kind.SPEECH, Kind.MIND} & set(kinds):
+    if {Kind.SPEECH, Kind.MIND} & set(kinds) and following not in _speech_nouns():
         return True
     # among other names a thing that acts is a person
     listed = query[tokens[place].position + len(tokens[place].text) :].lstrip().startswith(",")

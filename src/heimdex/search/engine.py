@@ -186,7 +186,7 @@ class SearchEngine:
         less: bool = True,
     ) -> Found:
         """Search for one side of a query."""
-        intent = clause.intent
+        intent = clause.intent(config.router)
         log_lines.routed(intent)
         preferences = self._preferences if request.use_saved_preferences else None
         missing, telling, (saved, unsaved) = await asyncio.gather(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from heimdex.domain.query import Channel, Intent, Mode, Prior
+from heimdex.domain.query import Channel, Intent, Mode, Prior, Router
 from heimdex.ports import WordQuery
 from heimdex.ranking.intent import route
 from heimdex.ranking.korean import query_stem
@@ -56,11 +56,10 @@ class Clause:
     unwanted_seen: tuple[str, ...] = ()
     unwanted_said: tuple[str, ...] = ()
 
-    @property
-    def intent(self) -> Intent:
+    def intent(self, router: Router) -> Intent:
         """Return what the router decides, or what the prefixes have decided already."""
         if self.routed:
-            return route(self.routed)
+            return route(self.routed, router)
         if not self.seen:
             return Intent(Mode.SKIP, 1.0, "Asked for: says", Prior(0.0, 1.0, 0.0))
         if not self.said:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from heimdex.domain.query import Channel, Intent, Mode, Prior, SearchRequest
+from heimdex.domain.query import Channel, Intent, Mode, Prior, Router, SearchRequest
 from heimdex.ranking.pool_frames import Pooling
 from heimdex.search.weights import GUIDE_WEIGHTS, Weights, weigh
 
@@ -22,6 +22,8 @@ class SearchConfig:
     """The settings that a search depends on; replaced as a whole when they are read again."""
 
     visual_mode: Mode = Mode.AUTO
+    #: what decides the mode and the weights in `auto`
+    router: Router = "learned"
     multi_dense_enabled: bool = True
     weights: Mapping[Channel, float] = field(default_factory=lambda: GUIDE_WEIGHTS)
     #: least cosine of a visual candidate

@@ -52,3 +52,19 @@ def test_routing_imports_nothing_heavy() -> None:
         "print([m for m in ('numpy', 'pydantic', 'psycopg', 'av', 'onnxruntime', 'fastapi') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+SAID = "on the street a man wonders whether his friend would agree with him about the job"
+
+
+def test_the_router_is_chosen_by_the_option_or_the_settings(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned, ruled = (
+        run("route", SAID, "--router", "learned", "--json"),
+        run("route", SAID, "--router", "rules", "--json"),
+    )
+    monkeypatch.setenv("HEIMDEX_SEARCH__ROUTER", "rules")
+
+    assert run("route", SAID, "--json").out == ruled.out
+    monkeypatch.setenv("HEIMDEX_SEARCH__ROUTER", "learned")
+    assert run("route", SAID, "--json").out == learned.out
+    assert json.loads(learned.out)["prior"] != json.loads(ruled.out)["prior"]

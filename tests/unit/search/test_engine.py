@@ -9,8 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 from tests.unit.search.library import CLIP, FakeModel, Planted, engine, library, scene_id, text_model
 
-from heimdex.domain.query import Channel, Mode
+from heimdex.domain.query import Channel, Mode, Router
 from heimdex.domain.results import ChannelStatus, Label, SearchAnswer
+from heimdex.ranking.intent import route
 from heimdex.search.evidence import recompute
 from heimdex.search.plan import SearchConfig
 from heimdex.search.request import check
@@ -251,3 +252,12 @@ async def test_a_silent_scene_that_shows_it_beats_a_passing_word_when_the_router
     assert (answer.mode_used, answer.rerank_pool) == (Mode.RERANK, "union")
     assert ids(answer)[0] == 2
     assert recompute(answer.hits[0].matched) == pytest.approx(answer.hits[0].score)
+
+
+@pytest.mark.parametrize("router", ["rules", "learned"])
+async def test_the_router_that_is_set_decides(router: Router) -> None:
+    query = "on the street a man wonders whether his friend would agree with him about the job"
+    answer = await ask(query, config=SearchConfig(router=router))
+
+    assert answer.intent == route(query, router)
+    assert route(query, "rules") != route(query, "learned")

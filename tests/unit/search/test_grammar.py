@@ -34,7 +34,8 @@ def test_plain_words_stay_as_they_are(query: str) -> None:
 
 @pytest.mark.parametrize("query", TABLE)
 def test_the_router_decides_about_plain_words_as_ever(query: str) -> None:
-    assert parse(query).sides[0].intent == route(query)
+    assert parse(query).sides[0].intent("rules") == route(query)
+    assert parse(query).sides[0].intent("learned") == route(query, "learned")
 
 
 PIECES = [
@@ -49,7 +50,7 @@ def test_no_query_is_an_error(query: str) -> None:
 
     assert len(parsed.within_s) == len(parsed.sides) - 1
     for side in parsed.sides:
-        assert side.intent.mode in Mode
+        assert side.intent("learned").mode in Mode
         assert side.words is not None
         assert len(parsed.sides) == 1 or side.seen or side.said
     assert all(0 <= seconds <= MAX_WITHIN_S for seconds in parsed.within_s)
@@ -84,7 +85,7 @@ def test_a_prefix_asks_for_one_side(query: str, seen: str, said: str) -> None:
     (clause,) = parse(query).sides
 
     assert (clause.seen, clause.said) == (seen, said)
-    assert clause.intent.mode is (Mode.RECALL if seen else Mode.SKIP)
+    assert clause.intent("learned").mode is (Mode.RECALL if seen else Mode.SKIP)
     left_out = set(clause.restricted)
     assert (Channel.VISUAL in left_out) == (not seen)
     assert (Channel.LEXICAL in left_out) == (not said)
@@ -115,7 +116,7 @@ def test_what_is_unwanted(query: str, head: str, seen: tuple[str, ...], said: tu
     assert clause.seen == clause.said == head
     assert clause.unwanted_seen == seen
     assert clause.unwanted_said == said
-    assert clause.intent == route(head)
+    assert clause.intent("rules") == route(head)
 
 
 def test_several_words_are_excluded_as_a_phrase() -> None:
