@@ -23,7 +23,7 @@ _GUIDE_WEIGHTS = {"visual": 0.25, "transcript": 0.45, "summary": 0.10, "lexical"
 _GUIDE_MODES = ((0.107, 0.852, 0.041), (0.035, 0.731, 0.233), (0.040, 0.784, 0.176))
 _GUIDE_RERANK_WEIGHT, _GUIDE_MIN_RANGE, _GUIDE_LIMIT = 0.3, 0.05, 10
 
-POOLINGS = ("single", "max", "mean", "top2", "softmax")
+POOLINGS = ("single", "max", "mean", "top_k", "softmax")
 CHANNEL_SETS = (
     ("visual", "transcript"), ("visual", "transcript", "lexical"), ("visual", "transcript", "summary", "lexical"),
 )  # fmt: skip
@@ -36,7 +36,7 @@ def pooled(library: Library, how: str, asked: Floats | None = None) -> Scores:
         found = cosines[:, :, cosines.shape[2] // 2]
     elif how == "max":
         found = cosines.max(axis=2)
-    elif how == "top2":
+    elif how == "top_k":
         found = np.sort(cosines, axis=2)[:, :, -2:].mean(axis=2)
     else:
         weights = np.exp((cosines - cosines.max(axis=2, keepdims=True)) / 0.1)

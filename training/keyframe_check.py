@@ -34,7 +34,7 @@ from training.concepts import LANGUAGES, vocabulary
 from training.demo_check import Shown, questions, read_truth
 
 DEMO = Path(str(resources.files("heimdex") / "demo"))
-POOLINGS: tuple[Pooling, ...] = ("max", "softmax", "mean", "top2")
+POOLINGS: tuple[Pooling, ...] = ("max", "softmax", "mean", "top_k")
 _PATIENCE_S = 600.0
 _INGEST = IngestSettings()
 RULES = DecodeRules(
