@@ -6,8 +6,10 @@ HeimdexError
 ├── NotFound
 ├── MediaRejected         one file, one reason
 ├── EmbedderUnavailable   retrying may help
-│   └── EmbedderPaused    it failed lately and is left alone
+│   ├── EmbedderPaused    it failed lately and is left alone
+│   └── EmbedderTimeout
 ├── EmbedderRejected      retrying will not help
+│   └── EmbedderUnauthorized
 ├── ModelInvalid          a model folder that cannot be used
 ├── DimensionMismatch
 ├── StoreUnavailable
@@ -83,11 +85,23 @@ class EmbedderPaused(EmbedderUnavailable):
     """The model failed lately, and is left alone for some seconds; it was not asked."""
 
 
+class EmbedderTimeout(EmbedderUnavailable):
+    """The model did not answer within the time that it had."""
+
+    code = "embedder_timeout"
+
+
 class EmbedderRejected(HeimdexError):
     """The model refused the input or the signature; retrying will not help."""
 
     code = "embedder_rejected"
     http_status = 502
+
+
+class EmbedderUnauthorized(EmbedderRejected):
+    """The two sides do not trust each other's signature."""
+
+    code = "embedder_unauthorized"
 
 
 class ModelInvalid(HeimdexError):

@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, HeimdexError
+from heimdex.domain.errors import EmbedderRejected, EmbedderTimeout, HeimdexError
 from heimdex.ports import Matrix
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class Batcher(Generic[T]):
 
         Raises:
             Overloaded: the queue is full, or so long that the answer would come too late.
-            EmbedderUnavailable: the time was over before the model was asked.
+            EmbedderTimeout: the time was over before the model was asked.
         """
         self.check_room(len(items), timeout_s=timeout_s)
         now = self._clock()
@@ -136,7 +136,7 @@ class Batcher(Generic[T]):
             if job.answer.done():
                 continue  # its caller went away
             if job.until <= self._clock():
-                _fail([job], EmbedderUnavailable("The deadline passed before the model was asked."))
+                _fail([job], EmbedderTimeout("The deadline passed before the model was asked."))
                 continue
             batch.append(job)
             items += len(job.items)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from heimdex.domain.errors import EmbedderUnavailable
+from heimdex.domain.errors import EmbedderTimeout, EmbedderUnavailable
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Bulkhead:
             async with asyncio.timeout(timeout_s):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            raise EmbedderUnavailable(
+            raise EmbedderTimeout(
                 f"The {self._name} model did not answer within {timeout_s:g} s.",
                 remedy="Try again, or allow more time (CLIP_TEXT_EMBEDDING_TIMEOUT_S).",
             ) from None

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from heimdex.domain.errors import EmbedderPaused, EmbedderRejected, EmbedderUnavailable
+from heimdex.domain.errors import (
+    EmbedderPaused,
+    EmbedderRejected,
+    EmbedderTimeout,
+    EmbedderUnauthorized,
+    EmbedderUnavailable,
+)
 from heimdex.embedding.breaker import Breaker, RetryBudget
 from heimdex.embedding.bulkhead import QUERIES_AT_ONCE
 from heimdex.embedding.line import ALIVE, Line, Transient, check_address, retry_after_s
@@ -86,7 +92,7 @@ class HttpEmbedder:
         self._breaker = Breaker()
         self._budget = RetryBudget()
         #: why the service is left alone, when it refused us
-        self._refusal: EmbedderRejected | None = None
+        self._refusal: EmbedderUnauthorized | None = None
         self._asking: asyncio.Future[EmbeddingModel] | None = None
         self._inside = 0
 
@@ -121,7 +127,7 @@ class HttpEmbedder:
             found = await self._attempt(lambda body: _named(ask, body), ask, timeout_s)
         except Transient as error:
             self._model = self._model or self._remembered
-            raise EmbedderUnavailable(f"The embedding service {error}.", remedy=ALIVE) from None
+            raise error.told() from None
         return self._believe_model(found)
 
     def _believe_model(self, said: EmbeddingModel) -> EmbeddingModel:
@@ -202,7 +208,7 @@ class HttpEmbedder:
                 wait_s = error.wait_s + random.uniform(0, _JITTER_S)  # noqa: S311 - spreads load, guards nothing
                 left_s = until - time.monotonic() - wait_s
                 if is_last or left_s < _LEAST_SHARE * remaining or not self._budget.allows():
-                    raise EmbedderUnavailable(f"The embedding service {error}.", remedy=ALIVE) from None
+                    raise error.told() from None
                 await asyncio.sleep(wait_s)
         raise AssertionError("unreachable")
 
@@ -210,7 +216,7 @@ class HttpEmbedder:
         """Ask once, unless the breaker is open. Raises Transient, EmbedderUnavailable, EmbedderRejected."""
         if not self._breaker.admits():
             if self._refusal is not None:
-                raise EmbedderRejected(self._refusal.message, remedy=self._refusal.remedy)
+                raise EmbedderUnauthorized(self._refusal.message, remedy=self._refusal.remedy)
             raise EmbedderPaused("The embedding service failed lately and is left alone for 5 s.", remedy=ALIVE)
         try:
             status, headers, answer = await self._line.send(ask, timeout_s)
@@ -240,7 +246,7 @@ class HttpEmbedder:
         if status in (401, 403):
             # every further call would be refused alike
             self._breaker.open()
-            self._refusal = EmbedderRejected(
+            self._refusal = EmbedderUnauthorized(
                 f"{status} {read_problem(body)}",
                 remedy="Set the same CLIP_RUNPOD_SECRET on both sides, and check both clocks.",
             )
@@ -256,7 +262,7 @@ async def _within(timeout_s: float) -> AsyncIterator[None]:
         async with asyncio.timeout(max(0.0, timeout_s)):
             yield
     except TimeoutError:
-        raise EmbedderUnavailable(
+        raise EmbedderTimeout(
             f"The embedding service timed out: no answer within {max(0.0, timeout_s):.3g} s.", remedy=ALIVE
         ) from None
 

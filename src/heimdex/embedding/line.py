@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, SettingsInvalid
+from heimdex.domain.errors import (
+    EmbedderRejected,
+    EmbedderTimeout,
+    EmbedderUnauthorized,
+    EmbedderUnavailable,
+    SettingsInvalid,
+)
 from heimdex.embedding.schemes import Ask, Scheme
 from heimdex.embedding.signing import Key
 
@@ -23,10 +29,15 @@ _MOST_ANSWER_BYTES = 32 << 20
 class Transient(Exception):
     """This attempt failed; another may not, where ``may_pass`` says so."""
 
-    def __init__(self, what: str, wait_s: float = 0.0, *, may_pass: bool = True) -> None:
+    def __init__(self, what: str, wait_s: float = 0.0, *, may_pass: bool = True, timed_out: bool = False) -> None:
         super().__init__(what)
         self.wait_s = wait_s
         self.may_pass = may_pass
+        self._kind = EmbedderTimeout if timed_out else EmbedderUnavailable
+
+    def told(self) -> EmbedderUnavailable:
+        """Return the error for the caller."""
+        return self._kind(f"The embedding service {self}.", remedy=ALIVE)
 
 
 class Line:
@@ -50,7 +61,7 @@ class Line:
         import httpx
 
         if timeout_s <= 0:
-            raise EmbedderUnavailable("The deadline passed before the embedding service was asked.")
+            raise EmbedderTimeout("The deadline passed before the embedding service was asked.")
         url = httpx.URL(self.base + ask.path)
         sealed = self._scheme.seal(ask, url.raw_path, now=int(self._clock()))
         headers = {**sealed.headers, "VS-Deadline-Ms": str(int(timeout_s * 1000))}
@@ -64,12 +75,12 @@ class Line:
                 finally:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
-            raise Transient(f"timed out after {timeout_s:.2g} s") from None
+            raise Transient(f"timed out after {timeout_s:.2g} s", timed_out=True) from None
         except httpx.HTTPError as error:
             raise Transient(f"cannot be reached: {error or type(error).__name__}") from None
         signature = response.headers.get("VS-Signature")
         if response.status_code == 200 and not self._scheme.believes(ask, sealed, signature, 200, body):
-            raise EmbedderRejected(
+            raise EmbedderUnauthorized(
                 "The embedding service's answer is not signed with our key.",
                 remedy="Check that CLIP_RUNPOD_URL leads to your own service and both sides have the same secret.",
             )

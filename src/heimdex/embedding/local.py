@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from heimdex.domain.errors import EmbedderUnavailable, ModelInvalid
+from heimdex.domain.errors import EmbedderTimeout, ModelInvalid
 from heimdex.embedding.bulkhead import QUERIES_AT_ONCE, Bulkhead
 from heimdex.embedding.folder import BRING_AGAIN, TEXTUAL_GRAPH, VISUAL_GRAPH, read_clip_folder
 from heimdex.embedding.pictures import as_picture
@@ -121,7 +121,7 @@ def _batches(items: list[T], at_once: int, fixed: int | None) -> Iterator[list[T
 
 def _still(wanted: Callable[[], bool]) -> None:
     if not wanted():
-        raise EmbedderUnavailable("The deadline passed before the model was asked.", remedy="Allow more time.")
+        raise EmbedderTimeout("The deadline passed before the model was asked.", remedy="Allow more time.")
 
 
 def _one_input(graph: Tower) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from heimdex.domain.errors import EmbedderUnavailable, ModelInvalid
+from heimdex.domain.errors import EmbedderTimeout, ModelInvalid
 from heimdex.embedding.bulkhead import QUERIES_AT_ONCE, Bulkhead
 from heimdex.embedding.checksum import files_revision
 from heimdex.embedding.folder import BRING_AGAIN, read_calibration, read_json, require_files
@@ -119,7 +119,7 @@ class LocalTextEmbedder:
         rows = np.empty((len(texts), self.model.dim), dtype=np.float32)
         for start in range(0, len(texts), _BATCH):
             if not wanted():
-                raise EmbedderUnavailable("The deadline passed before the model was asked.", remedy="Allow more time.")
+                raise EmbedderTimeout("The deadline passed before the model was asked.", remedy="Allow more time.")
             batch = by_length[start : start + _BATCH]
             rows[batch] = self._run([encoded[index] for index in batch])
         return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heimdex.domain.errors import DimensionMismatch, EmbedderRejected, EmbedderUnavailable
+from heimdex.domain.errors import DimensionMismatch, EmbedderRejected, EmbedderTimeout, EmbedderUnauthorized
 from heimdex.domain.results import ChannelStatus
 
 
@@ -31,18 +31,14 @@ def embedding_loss(family: str, error: BaseException) -> Loss:
         family: ``clip`` or ``text``; the reason is ``{family}_unavailable|timeout|auth|invalid``.
     """
     detail = str(error) or type(error).__name__
-    if isinstance(error, Loss):
-        return error
-    if isinstance(error, TimeoutError) or _says(error, "timeout", "timed out", "deadline"):
-        return Loss(f"{family}_timeout", detail, timed_out=True)
-    if isinstance(error, EmbedderRejected):
-        kind = "auth" if _says(error, "401", "403", "signature", "signed", "unauthorized") else "invalid"
-        return Loss(f"{family}_{kind}", detail)
-    if isinstance(error, InvalidVector | DimensionMismatch):
-        return Loss(f"{family}_invalid", detail)
-    return Loss(f"{family}_unavailable", detail)
-
-
-def _says(error: BaseException, *words: str) -> bool:
-    text = f"{error} {error.__cause__ or ''} {type(error.__cause__).__name__}".lower()
-    return isinstance(error, EmbedderUnavailable | EmbedderRejected) and any(word in text for word in words)
+    match error:
+        case Loss():
+            return error
+        case TimeoutError() | EmbedderTimeout():
+            return Loss(f"{family}_timeout", detail, timed_out=True)
+        case EmbedderUnauthorized():
+            return Loss(f"{family}_auth", detail)
+        case EmbedderRejected() | InvalidVector() | DimensionMismatch():
+            return Loss(f"{family}_invalid", detail)
+        case _:
+            return Loss(f"{family}_unavailable", detail)

@@ -12,7 +12,14 @@ import pytest
 from structlog.testing import capture_logs
 from tests.unit.search.library import CLIP, FakeModel, Planted, engine, library, text_model
 
-from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, StoreTimeout, StoreUnavailable
+from heimdex.domain.errors import (
+    EmbedderRejected,
+    EmbedderTimeout,
+    EmbedderUnauthorized,
+    EmbedderUnavailable,
+    StoreTimeout,
+    StoreUnavailable,
+)
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, Mode, SearchFilter
 from heimdex.domain.results import Candidate, ChannelStatus, SceneDetails, SearchAnswer
@@ -33,8 +40,8 @@ QUICK = SearchConfig(clip_timeout_s=0.05, channel_timeout_s=0.05, deadline_s=0.5
 CLIP_FAULTS = {
     "down": (FakeModel(error=EmbedderUnavailable("CLIP network error: Connection refused")), "clip_unavailable"),
     "slow": (FakeModel(delay_s=60.0), "clip_timeout"),
-    "said timeout": (FakeModel(error=EmbedderUnavailable("CLIP timeout after 1.5 s")), "clip_timeout"),
-    "401": (FakeModel(error=EmbedderRejected("401 Unauthorized")), "clip_auth"),
+    "said timeout": (FakeModel(error=EmbedderTimeout("CLIP timeout after 1.5 s")), "clip_timeout"),
+    "401": (FakeModel(error=EmbedderUnauthorized("401 Unauthorized")), "clip_auth"),
     "refused": (FakeModel(error=EmbedderRejected("400 text too long")), "clip_invalid"),
     "zero": (FakeModel(rows=lambda n: np.zeros((n, 4), np.float32)), "clip_invalid"),
     "nan": (FakeModel(rows=lambda n: np.full((n, 4), np.nan, np.float32)), "clip_invalid"),
@@ -266,7 +273,7 @@ async def test_the_guides_lines_are_logged() -> None:
         await ask("red car")
         await ask("red car", mode="rerank")
         await ask("red car", clip=FakeModel(error=EmbedderUnavailable("CLIP network error: Connection refused")))
-        await ask("red car", clip=FakeModel(error=EmbedderRejected("401 Unauthorized")))
+        await ask("red car", clip=FakeModel(error=EmbedderUnauthorized("401 Unauthorized")))
     events = [line["event"] for line in logs]
 
     for start in (
