@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from heimdex.domain.errors import EmbedderUnavailable
+from heimdex.domain.errors import EmbedderUnavailable, StoreTimeout
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, SearchFilter
 from heimdex.domain.results import Candidate, ChannelStatus
@@ -22,6 +22,9 @@ from heimdex.search.hubs import Hubs
 from heimdex.search.losses import Loss, embedding_loss
 from heimdex.search.plan import SearchConfig
 from heimdex.search.unwanted import lessen
+
+#: the time is over, whoever noticed first
+_OVER = (TimeoutError, StoreTimeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +257,7 @@ async def _answer(question: Question, channel: Channel) -> Answered:
 def _channel_loss(channel: Channel, error: Exception) -> Loss:
     if isinstance(error, Loss):
         return error
-    kind = "timeout" if isinstance(error, TimeoutError) else "error"
+    kind = "timeout" if isinstance(error, _OVER) else "error"
     detail = str(error) or type(error).__name__
     return Loss(f"{channel.value}_{kind}", detail, timed_out=kind == "timeout")
 
@@ -275,7 +278,7 @@ async def score_pool(question: Question, scenes: Sequence[SceneId]) -> Mapping[S
         )
     except Exception as error:
         detail = str(error) or type(error).__name__
-        raise Loss("rerank_error", detail, timed_out=isinstance(error, TimeoutError)) from error
+        raise Loss("rerank_error", detail, timed_out=isinstance(error, _OVER)) from error
     return {candidate.scene_id: candidate for candidate in await lessen(question, list(scored.values()))}
 
 

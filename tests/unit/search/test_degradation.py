@@ -206,12 +206,13 @@ async def test_without_both_models_the_words_answer() -> None:
 
 
 @pytest.mark.parametrize("channel", ["visual", "transcript", "lexical"])
-@pytest.mark.parametrize("fault", [RuntimeError("broken"), 60.0])
+@pytest.mark.parametrize("fault", [RuntimeError("broken"), StoreTimeout("cancelled"), 60.0])
 async def test_one_lost_channel_leaves_the_others(channel: str, fault: Exception | float) -> None:
     answer = await ask(faults={channel: fault}, mode="recall")
-    kind = "timeout" if isinstance(fault, float) else "error"
+    kind = "error" if isinstance(fault, RuntimeError) else "timeout"
 
     assert answer.degraded_reasons == (f"{channel}_{kind}",)
+    assert answer.channels[Channel(channel)].reason == f"{channel}_{kind}"
     assert answer.channels[Channel(channel)].status.value == kind
     assert answer.hits
     assert sum(report.weight for report in answer.channels.values()) == pytest.approx(1.0)
