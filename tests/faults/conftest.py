@@ -8,7 +8,9 @@ import psycopg
 import pytest
 from psycopg import sql
 from tests.conftest import _other_database
-from tests.faults.stack import Stack, open_stack
+from tests.faults.stack import PATIENT_S, Stack, open_stack
+
+from heimdex.search import saved
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +25,9 @@ async def whole_stack(
 
 
 @pytest.fixture
-async def stack(whole_stack: Stack) -> AsyncIterator[Stack]:
+async def stack(whole_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stack]:
     """Everything healthy, nothing remembered."""
+    monkeypatch.setattr(saved, "_PATIENCE_S", PATIENT_S)  # a busy machine is no fault of these tests
     await whole_stack.restore()
     yield whole_stack
     await whole_stack.restore()
