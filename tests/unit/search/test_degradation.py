@@ -35,7 +35,9 @@ LIBRARY = [
     Planted("", seen=0.8),
     Planted("red car red car", meant=0.5),
 ]
-QUICK = SearchConfig(clip_timeout_s=0.05, channel_timeout_s=0.05, deadline_s=0.5)
+#: where something hangs; the rest must answer in this time on a busy machine
+QUICK = SearchConfig(clip_timeout_s=0.3, channel_timeout_s=0.3, deadline_s=2.0)
+PATIENT = SearchConfig(clip_timeout_s=30.0, channel_timeout_s=30.0, deadline_s=60.0)
 
 CLIP_FAULTS = {
     "down": (FakeModel(error=EmbedderUnavailable("CLIP network error: Connection refused")), "clip_unavailable"),
@@ -124,11 +126,12 @@ async def ask(
     clip: FakeModel | None = None,
     text: FakeModel | None = None,
     faults: dict[str, Exception | float] | None = None,
-    config: SearchConfig = QUICK,
+    config: SearchConfig | None = None,
     **options: Any,
 ) -> SearchAnswer:
     index = FaultyIndex(library(*LIBRARY), faults or {})
-    search = engine(index, clip or FakeModel(), text or text_model(), config)
+    hangs = (clip and clip.delay_s) or any(isinstance(fault, float) for fault in index.faults.values())
+    search = engine(index, clip or FakeModel(), text or text_model(), config or (QUICK if hangs else PATIENT))
     return await search.search(check(query, include_weak=True, **options))
 
 
@@ -228,7 +231,7 @@ async def test_a_failed_scoring_query_leaves_the_base_order(fault: Exception | f
 
 async def test_flat_scores_leave_the_base_order_and_are_no_loss() -> None:
     with capture_logs() as logs:
-        answer = await ask(mode="rerank", config=replace(QUICK, rerank_min_score_range=2.0))
+        answer = await ask(mode="rerank", config=replace(PATIENT, rerank_min_score_range=2.0))
 
     assert not answer.degraded
     assert answer.channels[Channel.VISUAL].reason == "rerank flat"
@@ -259,7 +262,7 @@ async def test_a_database_that_hangs_after_the_channels_answered_is_not_waited_f
 
 async def test_an_expired_vector_keeps_the_mode_and_is_told() -> None:
     clip = FakeModel()
-    search = engine(library(*LIBRARY), clip, text_model(), QUICK)
+    search = engine(library(*LIBRARY), clip, text_model(), PATIENT)
     await search.search(check("red car", mode="recall"))
     search._visual_cache._ttl_s = 0.0
     clip.error = EmbedderUnavailable("down")
