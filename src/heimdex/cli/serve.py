@@ -17,6 +17,7 @@ from heimdex.cli.output import remark, say, say_json
 from heimdex.cli.running import announced, find_server, new_server
 from heimdex.cli.start import start
 from heimdex.cli.warm import warm_up
+from heimdex.cli.watch_clip import clip_watched
 from heimdex.domain.errors import BadRequest, HeimdexError
 
 if TYPE_CHECKING:
@@ -56,12 +57,13 @@ async def _serve(settings: Settings, listener: socket.socket, as_json: bool) -> 
 
     async with open_library(settings, stop_if_last=True) as library:
         await warm_up(library)
-        await serve_library(
-            library,
-            settings,
-            listener,
-            lambda url: say_json({"url": url}) if as_json else say(f"heimdex is ready: {url}"),
-        )
+        async with clip_watched(library.embedder, settings):
+            await serve_library(
+                library,
+                settings,
+                listener,
+                lambda url: say_json({"url": url}) if as_json else say(f"heimdex is ready: {url}"),
+            )
     remark("stopped.")
 
 

@@ -24,6 +24,7 @@ from heimdex.embedding.line import ALIVE, Line, Transient, check_address, retry_
 from heimdex.embedding.schemes import Ask, SchemeName, make_scheme
 from heimdex.embedding.signing import Key
 from heimdex.embedding.wire import (
+    HEALTH_PATH,
     IMAGE_PATH,
     image_batches,
     multipart,
@@ -138,6 +139,14 @@ class HttpEmbedder:
             self._model = own if same else said
         assert self._model is not None  # noqa: S101
         return self._model
+
+    async def alive(self, *, timeout_s: float) -> bool:
+        """Say whether the service's `/health` answers; asked past the breaker, and without teaching it anything."""
+        try:
+            status, _, _ = await self._line.send(Ask("GET", HEALTH_PATH), timeout_s)
+        except (Transient, EmbedderUnavailable, EmbedderRejected):
+            return False
+        return status == 200
 
     async def embed_texts(self, texts: Sequence[str], *, timeout_s: float) -> Matrix:
         """Return (len(texts), dim) float32 unit rows. Raises EmbedderUnavailable, EmbedderRejected."""

@@ -31,6 +31,7 @@ from heimdex.search.plan import SearchConfig, make_plan
 from heimdex.search.rank import Ranked, rank
 from heimdex.search.retrieve import Answered, Question, retrieve
 from heimdex.search.saved import saved_weights
+from heimdex.telemetry import record
 
 #: a picture is embedded once, at leisure: the image side of a model may have to be read from disk first
 _PICTURE_TIMEOUT_S = 10.0
@@ -82,7 +83,9 @@ class SearchEngine:
         config = self._config
         deadline = Deadline(config.deadline_s)
         sides, hits = await self._sides(request, config, deadline, needed=hits_needed(request))
-        return make_answer(request, config, sides, cut_page(less_of_the_same(hits, request), request), started)
+        answer = make_answer(request, config, sides, cut_page(less_of_the_same(hits, request), request), started)
+        record.searched(answer)
+        return answer
 
     async def _sides(
         self, request: SearchRequest, config: SearchConfig, deadline: Deadline, *, needed: int | None

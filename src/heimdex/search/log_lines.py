@@ -1,4 +1,7 @@
-"""The lines that the published guide tells operators to grep for, word for word, with their facts beside them."""
+"""The lines that the published guide tells operators to grep for, word for word, with their facts beside them.
+
+What is told here and has a metric is counted here too, so that log and metrics agree.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import structlog
 
 from heimdex.domain.query import Intent, Mode
 from heimdex.search.losses import Loss
+from heimdex.telemetry import record
 
 log = structlog.get_logger()
 
@@ -28,6 +32,7 @@ def clip_failed(loss: Loss) -> None:
 def routed(intent: Intent) -> None:
     line = f"Visual intent router: mode={intent.mode}, confidence={intent.confidence:.2f}, reason={intent.reason}"
     log.info(line, mode=intent.mode.value, confidence=intent.confidence)
+    record.routed(intent.mode.value)
 
 
 def degraded_to_speech() -> None:
@@ -65,6 +70,7 @@ def rerank_flat(score_range: float, scored: int) -> None:
 def rerank_failed(loss: Loss) -> None:
     line = f"CLIP rerank failed: {loss.detail}"
     log.warning(line, code=loss.reason)
+    record.reranked("error", None)
 
 
 def preferences_failed(error: Exception) -> None:

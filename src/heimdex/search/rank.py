@@ -17,6 +17,7 @@ from heimdex.search import log_lines
 from heimdex.search.losses import Loss
 from heimdex.search.plan import Plan, SearchConfig, settled_weights
 from heimdex.search.retrieve import Answered, Question, score_pool
+from heimdex.telemetry import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ async def _rerank(
         min_range=config.rerank_min_score_range,
         pool_size=config.rerank_pool_size,
     )
+    record.reranked(reranked.outcome.value, reranked.score_range if reranked.scored > 1 else None)
     if reranked.outcome is Outcome.FLAT:
         log_lines.rerank_flat(reranked.score_range, reranked.scored)
     else:

@@ -22,6 +22,7 @@ from heimdex.search.hubs import Hubs
 from heimdex.search.losses import Loss, embedding_loss
 from heimdex.search.plan import SearchConfig
 from heimdex.search.unwanted import lessen
+from heimdex.telemetry import record
 
 #: the time is over, whoever noticed first
 _OVER = (TimeoutError, StoreTimeout)
@@ -97,7 +98,7 @@ class Question:
         budget = Deadline(self.deadline.left_s(self.config.clip_timeout_s))
 
         async def ask(text: str) -> Matrix:
-            return await embedder.embed_texts([text], timeout_s=budget.left_s())
+            return await record.clip_call(embedder.embed_texts([text], timeout_s=budget.left_s()), _clip_reason)
 
         try:
             model = await self._clip_model(budget)
@@ -105,6 +106,7 @@ class Question:
         except Loss as loss:
             log_lines.clip_failed(loss)
             raise
+        record.clip_vector(cached=found.cached, stale=found.stale)
         if not found.cached:
             log_lines.clip_embedded(model.dim, found.took_ms)
         return found
@@ -118,7 +120,8 @@ class Question:
             pass
         try:
             seconds = budget.left_s()
-            await within(seconds, self.embedder.embed_texts([], timeout_s=seconds))
+            asked = self.embedder.embed_texts([], timeout_s=seconds)
+            await within(seconds, record.clip_call(asked, _clip_reason))
             return self.embedder.model
         except Exception as error:
             raise embedding_loss("clip", error) from error
@@ -157,6 +160,10 @@ class Question:
         if found.stale:
             self.remarks.append("stale_embedding")
         return found
+
+
+def _clip_reason(error: BaseException) -> str:
+    return embedding_loss("clip", error).reason
 
 
 async def visual(question: Question) -> Retrieved:

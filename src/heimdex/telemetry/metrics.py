@@ -7,6 +7,7 @@ first event. How each is recorded is `heimdex.telemetry.record`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
@@ -62,7 +63,8 @@ def _begin(metric: Counter | Gauge | Histogram, labels: dict[str, Sequence[str]]
 CLIP_REQUESTS = _counter("heimdex_clip_requests_total", "Query embeddings asked of CLIP.", outcome=CLIP_OUTCOMES)
 CLIP_DURATION = _histogram("heimdex_clip_request_duration_seconds", "Time until CLIP answered or failed.", _LATENCY_S)
 CLIP_CACHE = _counter("heimdex_clip_cache_total", "Query embeddings by source.", result=("hit", "miss", "stale"))
-CLIP_UP = _gauge("heimdex_clip_up", "1 when the CLIP model answered the last time it was asked.")
+CLIP_UP = _gauge("heimdex_clip_up", "1 when the CLIP model answered the last time; NaN before it was asked.")
+CLIP_UP.set(math.nan)
 CLIP_BREAKER = _gauge("heimdex_clip_breaker_state", "1 while the embedding service is left alone.")
 CLIP_RERANK = _counter(
     "heimdex_clip_rerank_total", "Reranks by what they did.", outcome=("applied", "skipped_flat", "unscored", "error")
@@ -99,7 +101,8 @@ QUARANTINED = _gauge(
     "heimdex_quarantined_files", "Files that cannot be indexed.", reason=[reason.value for reason in Reason]
 )
 OLDEST_PENDING = _gauge("heimdex_ingest_oldest_pending_seconds", "Age of the oldest file that waits to be indexed.")
-LIBRARY_UP = _gauge("heimdex_library_up", "1 when the database answered the last time.")
+LIBRARY_UP = _gauge("heimdex_library_up", "1 when the database answered the last time; NaN before it was asked.")
+LIBRARY_UP.set(math.nan)
 SCENES = _gauge("heimdex_scenes", "Scenes in the library.")
 COVERAGE = _gauge(
     "heimdex_channel_scenes", "Scenes that a channel can find.", channel=[channel.value for channel in Channel]

@@ -5,10 +5,11 @@ Only a process that serves `/metrics` counts; a command of a second neither coun
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import structlog
@@ -46,13 +47,17 @@ def _never_fails(record: Callable[P, None]) -> Callable[P, None]:
     return safely
 
 
-async def clip_call(call: Awaitable[T], outcome_of: Callable[[BaseException], str]) -> T:
-    """Await one call of the CLIP model and note how it ended and how long it took."""
+async def clip_call(call: Coroutine[None, None, T], reason_of: Callable[[BaseException], str]) -> T:
+    """Await one call of the CLIP model and note how it ended and how long it took.
+
+    Args:
+        reason_of: gives the stable name of a failure, such as ``clip_timeout``.
+    """
     started = time.perf_counter()
     try:
         result = await call
-    except Exception as error:
-        clip_ended(outcome_of(error), time.perf_counter() - started)
+    except BaseException as error:
+        clip_ended(_clip_outcome(error, reason_of), time.perf_counter() - started)
         raise
     clip_ended("ok", time.perf_counter() - started)
     return result
@@ -62,7 +67,7 @@ async def clip_call(call: Awaitable[T], outcome_of: Callable[[BaseException], st
 def clip_ended(outcome: str, seconds: float) -> None:
     """Count one call of the CLIP model; what was not asked has no duration."""
     metrics.CLIP_REQUESTS.labels(outcome).inc()
-    metrics.CLIP_UP.set(outcome == "ok" or outcome == "invalid")
+    metrics.CLIP_UP.set(outcome == "ok")
     if outcome != "breaker_open":
         metrics.CLIP_DURATION.observe(seconds)
 
@@ -198,9 +203,10 @@ def key_used(key_id: str) -> None:
     metrics.EMBED_KEYS.labels(key_id).inc()
 
 
-def clip_outcome(error: BaseException, reason: str) -> str:
-    """Return the outcome of a failed call whose loss has the stable name ``reason``."""
+def _clip_outcome(error: BaseException, reason_of: Callable[[BaseException], str]) -> str:
     if isinstance(error, EmbedderPaused):
         return "breaker_open"
-    kind = reason.removeprefix("clip_")
+    if isinstance(error, asyncio.CancelledError):  # by the deadline of its search
+        return "timeout"
+    kind = reason_of(error).removeprefix("clip_")
     return kind if kind in ("timeout", "auth", "invalid") else "error"

@@ -11,7 +11,8 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from heimdex import __version__
-from heimdex.web import alike, health, preferences, search, tags, videos
+from heimdex.telemetry import record
+from heimdex.web import alike, health, metrics, preferences, search, tags, videos
 from heimdex.web.guard import LOOPBACK, Guard
 from heimdex.web.library import Identity, Library
 from heimdex.web.problems import Problem, install
@@ -29,11 +30,14 @@ def create_app(library: Library, *, hosts: frozenset[str] = LOOPBACK, instance: 
         hosts: names in the Host header that are answered; others are refused.
         instance: told by ``/health``, so that a caller knows which server it reached.
     """
+    record.count_here()
     app = _routes()
     app.state.library = library
+    app.state.told = metrics.Told()
     app.state.identity = Identity(version=__version__, instance=instance)
     app.state.slots = asyncio.Semaphore(search.SLOTS)
     app.add_middleware(Guard, hosts=hosts, large_bodies=alike.LARGE_BODIES)
+    app.add_middleware(metrics.Counted)
     return app
 
 
@@ -53,7 +57,7 @@ def _routes() -> FastAPI:
         responses=_PROBLEMS,
     )
     install(app)
-    for module in (search, alike, videos, tags, preferences, health):
+    for module in (search, alike, videos, tags, preferences, health, metrics):
         app.include_router(module.router)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False, response_class=FileResponse)
     app.mount("/ui", StaticFiles(directory=UI), name="ui")

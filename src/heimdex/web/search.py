@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from heimdex.search.request import check
+from heimdex.telemetry import record
 from heimdex.web.library import OpenLibrary
 from heimdex.web.problems import Busy
 from heimdex.web.schemas import AnswerOut, SearchBody
@@ -21,6 +22,7 @@ SLOTS = 32
 async def _slot(request: Request) -> AsyncIterator[None]:
     slots: asyncio.Semaphore = request.app.state.slots
     if slots.locked():
+        record.shed("busy")
         raise Busy("The server is busy.", remedy="Try again in a second.")
     async with slots:
         yield

@@ -31,5 +31,14 @@ export const search = (query, { mode, includeWeak = false, limit = 24, signal })
 export const similar = (sceneId, { limit = 24, signal }) =>
   call(`/v1/scenes/${encodeURIComponent(sceneId)}/similar?limit=${limit}`, { signal });
 
+/** Counts that a hit was played; nobody waits for it. */
+export const opened = (mode) =>
+  fetch("/v1/opened", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ mode }),
+    keepalive: true,
+  }).catch(() => {});
+
 export const status = () => call("/v1/status");
 export const video = (id) => call(`/v1/videos/${encodeURIComponent(id)}`);

@@ -109,7 +109,9 @@ function play(index, { remember = true } = {}) {
   cards().forEach((one, place) => one.classList.toggle("playing", place === index));
   player.open(hit, answer.query, { hasPrevious: index > 0, hasNext: index < answer.results.length - 1 });
   at("stage").scrollIntoView({ block: "start", behavior: calm() ? "auto" : "smooth" });
-  if (remember) history.replaceState(null, "", address(hit));
+  if (!remember) return;
+  history.replaceState(null, "", address(hit));
+  api.opened(answer.mode.used);
 }
 
 function stop() {
