@@ -185,6 +185,11 @@ class Settings(BaseSettings):
         data_dir = os.environ.get("HEIMDEX_DATA_DIR") or platformdirs.user_data_dir("heimdex", appauthor=False)
         return init_settings, env_settings, _read_file(settings_cls, Path(data_dir) / "heimdex.toml")
 
+    @property
+    def calls_clip(self) -> bool:
+        """Whether a query may reach the CLIP model, unless its request says otherwise."""
+        return self.visual_mode != "skip" and self.weight_visual > 0
+
     @model_validator(mode="after")
     def _some_channel_weighs(self) -> Self:
         if self.weight_visual + self.weight_transcript + self.weight_summary + self.weight_lexical <= 0:

@@ -76,7 +76,7 @@ async def open_library(settings: Settings, *, stop_if_last: bool = False) -> Asy
                 embedder=embedder,
                 text_embedder=text_embedder,
                 text_reason=text_reason,
-                loads_clip=settings.clip_runpod_url is None and calls_clip(settings),
+                loads_clip=settings.clip_runpod_url is None and settings.calls_clip,
             )
         finally:
             if text_embedder is not None:
@@ -98,13 +98,8 @@ def open_clip(settings: Settings) -> AbstractAsyncContextManager[Embedder]:
         models_dir=settings.data_dir / "models",
         threads=settings.embedding.threads,
         batch_size=settings.embedding.batch_size,
-        discover=calls_clip(settings),
+        discover=settings.calls_clip,
     )
-
-
-def calls_clip(settings: Settings) -> bool:
-    """Whether a query may reach the CLIP model, unless its request says otherwise."""
-    return settings.visual_mode != "skip" and settings.weight_visual > 0
 
 
 def revealed(secret: SecretStr | None) -> str | None:

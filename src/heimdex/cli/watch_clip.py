@@ -20,9 +20,8 @@ _TIMEOUT_S = 5.0
 async def clip_watched(embedder: Embedder, settings: Settings, *, every_s: float = _EVERY_S) -> AsyncIterator[None]:
     """Ask the service's `/health` now and then; one that no search may call is left alone, and so is a model here."""
     from heimdex.embedding.client import HttpEmbedder
-    from heimdex.wiring import calls_clip
 
-    if not isinstance(embedder, HttpEmbedder) or not calls_clip(settings):
+    if not isinstance(embedder, HttpEmbedder) or not settings.calls_clip:
         yield
         return
     watching = asyncio.create_task(_watch(embedder, every_s))

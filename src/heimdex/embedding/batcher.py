@@ -10,7 +10,6 @@ who still wait.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,8 +23,8 @@ from heimdex.ports import Matrix
 
 T = TypeVar("T")
 
-#: how much the newest batch counts in the smoothed time of one
-_NEWEST = 0.3
+#: how much the batches before the newest still count in the cost of an item
+_FADE = 0.7
 #: how long a batch waits for company: of the time of one, and at most in seconds
 _GATHER_SHARE, _MOST_GATHER_S = 0.04, 0.004
 #: of a caller's time that the queue and the model may take; the rest is for reading, signing and the way
@@ -77,8 +76,12 @@ class Batcher(Generic[T]):
         self._capacity = capacity
         self._clock = clock
         self._on_batch = on_batch
-        #: smoothed seconds of one batch, None before the first
-        self._batch_s: float | None = None
+        #: seconds and items of the batches so far, older ones counting less and less
+        self._spent_s = 0.0
+        self._done = 0.0
+        #: items of the running batch, and when it began
+        self._in_hand = 0
+        self._began = 0.0
         self._waiting: deque[_Job[T]] = deque()
         self._ahead = 0
         self._running: asyncio.Task[None] | None = None
@@ -87,6 +90,11 @@ class Batcher(Generic[T]):
     def waiting(self) -> int:
         """Items in the queue."""
         return self._ahead
+
+    @property
+    def _item_s(self) -> float:
+        """What one item costs at the batch sizes of late; 0 before the first batch."""
+        return self._spent_s / self._done if self._done else 0.0
 
     async def submit(self, items: Sequence[T], *, timeout_s: float) -> tuple[Matrix, float]:
         """Return (len(items), dim) rows and the seconds that the items waited.
@@ -111,8 +119,8 @@ class Batcher(Generic[T]):
         ahead = self._ahead
         if ahead and ahead + items > self._capacity:
             raise Overloaded("queue_full", "The embedding service has more work than it can do.")
-        batches = 1 + math.ceil((ahead + items) / self._most)  # the running one counts whole
-        if self._batch_s is not None and batches * self._batch_s > _QUEUE_SHARE * timeout_s:
+        wait_s = (self._in_hand + ahead + items) * self._item_s - (self._clock() - self._began)
+        if wait_s > _QUEUE_SHARE * timeout_s:
             raise Overloaded("too_late", "The embedding service cannot answer in time: too much waits already.")
 
     async def _work(self) -> None:
@@ -124,8 +132,9 @@ class Batcher(Generic[T]):
                 await self._apart(batch, error)
             except Exception as error:  # whatever it is belongs to those who asked
                 _fail(batch, error)
-            if self._batch_s is not None and 0 < len(self._waiting) < company:
-                await asyncio.sleep(min(_GATHER_SHARE * self._batch_s, _MOST_GATHER_S))
+            self._in_hand = 0
+            if 0 < len(self._waiting) < company:
+                await asyncio.sleep(min(_GATHER_SHARE * company * self._item_s, _MOST_GATHER_S))
 
     def _next_batch(self) -> list[_Job[T]]:
         batch: list[_Job[T]] = []
@@ -148,9 +157,10 @@ class Batcher(Generic[T]):
         timeout_s = max(job.until for job in batch) - started
         items = [item for job in batch for item in job.items]
         self._on_batch(len(items))
+        self._in_hand, self._began = len(items), started
         rows = await self._embed(items, timeout_s)
-        took_s = self._clock() - started
-        self._batch_s = took_s if self._batch_s is None else (1 - _NEWEST) * self._batch_s + _NEWEST * took_s
+        self._spent_s = _FADE * self._spent_s + self._clock() - started
+        self._done = _FADE * self._done + len(items)
         ends = np.cumsum([len(job.items) for job in batch])
         for job, part in zip(batch, np.split(rows, ends[:-1]), strict=True):
             if not job.answer.done():
