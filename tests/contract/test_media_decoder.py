@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_what_is_no_video_says_why(decoder: MediaDecoder, tmp_path: Path) -> Non
     empty, text, image = tmp_path / "empty.mp4", tmp_path / "text.mp4", tmp_path / "image.mp4"
     empty.touch()
     text.write_text("not a video\n" * 100)
-    Pictures.fromarray(picture(1)).save(image, "PNG")
+    Pictures.fromarray(picture(1)).save(image, "BMP")
     fifo = tmp_path / "fifo.mp4"
     os.mkfifo(fifo)
     playlist, script = tmp_path / "playlist.mp4", tmp_path / "script.mp4"
@@ -177,6 +178,29 @@ def test_what_is_no_video_says_why(decoder: MediaDecoder, tmp_path: Path) -> Non
 
     assert found == cases
     assert list(folder.iterdir()) == []
+
+
+def test_a_photo_is_one_scene_whatever_its_ending(decoder: MediaDecoder, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.mp4"
+    Pictures.fromarray(picture(1)).save(photo, "PNG")
+    found = decode(decoder, photo, tmp_path)
+
+    (scene,) = found.scenes
+    assert (scene.span.start_s, scene.span.end_s, len(scene.keyframes)) == (0.0, 0.0, 1)
+    assert (found.facts.container, found.facts.fps, found.facts.has_audio) == ("png", None, False)
+    assert (found.audio, found.sprites) == (None, None)
+    with Pictures.open(scene.keyframes[0].image) as image:
+        assert (image.format, image.size) == ("JPEG", (160, 90))
+
+
+def test_a_heic_photo_without_its_extra_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = tmp_path / "photo.heic"
+    photo.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    with pytest.raises(MediaRejected, match=r"heimdex\[heic\]") as caught:
+        decode_video(photo, tmp_path, RULES, on_progress=lambda _: None)
+
+    assert caught.value.reason is Reason.NOT_MEDIA
 
 
 def test_limits_are_kept(tmp_path: Path) -> None:

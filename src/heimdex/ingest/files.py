@@ -17,6 +17,8 @@ VIDEO_ENDINGS = frozenset(
         ".gxf", ".nut", ".rm", ".rmvb", ".dv", ".ivf", ".wtv", ".divx", ".insv", ".lrv", ".360",
     }
 )  # fmt: skip
+PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"})
+_ENDINGS = VIDEO_ENDINGS | PHOTO_ENDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def find_videos(paths: Sequence[Path]) -> Offered:
         if not os.access(absolute, os.R_OK | os.X_OK):
             raise BadRequest(f"The folder {shown(path)} may not be read.", remedy="Check its permissions.")
         for file in _walk(absolute):
-            (videos if file.suffix.lower() in VIDEO_ENDINGS else ignored)[file] = None
+            (videos if file.suffix.lower() in _ENDINGS else ignored)[file] = None
     if not videos:
         names = ", ".join(shown(path) for path in paths)
         raise BadRequest(

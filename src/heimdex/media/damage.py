@@ -19,7 +19,7 @@ class Damage:
         return bool(self._packets or self._frames)
 
     def packet(self, time_s: float) -> None:
-        """Note a packet that could not be decoded or read."""
+        """Note a packet that could not be decoded, or not be read whole."""
         self._packets += 1
         self._place(time_s)
 
@@ -33,7 +33,7 @@ class Damage:
         counts = [
             f"{count} {kind}{'' if count == 1 else 's'} {what}"
             for count, kind, what in (
-                (self._packets, "packet", "could not be decoded"),
+                (self._packets, "packet", "could not be read"),
                 (self._frames, "frame", "came out broken"),
             )
             if count

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from heimdex.domain.errors import MediaRejected
 from heimdex.domain.media import DecodedVideo, Reason
-from heimdex.media import probe, subtitles, tracks
+from heimdex.media import photo, probe, subtitles, tracks
 from heimdex.media.journey import Journey
 from heimdex.media.reel import Reel
 from heimdex.media.rules import AUDIO, DecodeRules
@@ -46,6 +46,8 @@ def decode_video(
     Raises:
         MediaRejected: whatever keeps the file from giving one scene.
     """
+    if kind := photo.kind_of_photo(path):
+        return photo.decode_photo(path, kind, folder, rules)
     with probe.opened(path) as container, contextlib.ExitStack() as opened:
         stream = tracks.best_video(container, max_frame_px=rules.max_frame_px)
         _prepare(stream, rules)
@@ -54,6 +56,7 @@ def decode_video(
             raise MediaRejected(Reason.TOO_LONG, f"{declared_s:.0f} s")
         on_length(declared_s or 0.0)
         texts, notes = subtitles.choose_tracks(container)
+        subtitles.read_lengths(container, path, texts)
         sound = _sound(container, folder, rules, opened) if with_audio and not texts else None
         reel = Reel(container, stream, texts, sound, keyframes_only=rules.fast)
         journey = Journey(rules, folder, declared_s, on_progress)

@@ -18,22 +18,21 @@ from heimdex.domain.errors import MediaRejected
 from heimdex.domain.media import MediaFacts, Reason
 from heimdex.media.thumbnails import upright_size
 
-#: Containers that hold videos, and audio files so that they can be told from damage. No playlist, no
-#: concatenation script, no single image: those would open other files or are no video.
+#: Containers that hold videos, and audio files so that they can be told from damage. No playlist and
+#: no concatenation script: those would open other files. Single images are Pillow's (`heimdex.media.photo`).
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,asf,ogg,mxf,gxf,nut,rm,dv,ivf,"
-    "h264,hevc,m4v,obu,wtv,ivr,dhav,swf,kux,wav,mp3,aac,flac,aiff,ac3,eac3,amr,w64,caf,ape,wv,tta,dts,au,opus"
+    "h264,hevc,m4v,gif,obu,wtv,ivr,dhav,swf,kux,wav,mp3,aac,flac,aiff,ac3,eac3,amr,w64,caf,ape,wv,tta,dts,au,opus"
 )
+#: where containers say when the film was shot; the first one knows the time zone
+_DATES = ("com.apple.quicktime.creationdate", "creation_time", "date")
+#: an earlier year comes from a camera whose clock was never set
+FIRST_YEAR = 1971
 _OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 
 
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
-    """Open a regular file as one of `FORMATS`, through no other protocol than ``file``.
-
-    Raises:
-        MediaRejected: PATH_REJECTED, EMPTY, NOT_MEDIA.
-    """
+def check(path: Path) -> None:
+    """Raises MediaRejected (PATH_REJECTED, EMPTY) unless ``path`` is a regular file that may be read."""
     try:
         status = path.stat()
     except OSError as error:
@@ -44,8 +43,21 @@ def opened(path: Path) -> Iterator[InputContainer]:
         raise MediaRejected(Reason.PATH_REJECTED, "no permission to read it")
     if status.st_size == 0:
         raise MediaRejected(Reason.EMPTY)
+
+
+@contextlib.contextmanager
+def opened(path: Path, **options: str) -> Iterator[InputContainer]:
+    """Open a regular file as one of `FORMATS`, through no other protocol than ``file``.
+
+    Args:
+        options: further ones of FFmpeg's demuxer.
+
+    Raises:
+        MediaRejected: PATH_REJECTED, EMPTY, NOT_MEDIA.
+    """
+    check(path)
     try:
-        container = av.open(f"file:{path}", mode="r", container_options=dict(_OPTIONS), metadata_errors="replace")
+        container = av.open(f"file:{path}", mode="r", container_options=_OPTIONS | options, metadata_errors="replace")
     except MemoryError:
         raise
     except (av.error.FFmpegError, ValueError):
@@ -89,7 +101,7 @@ def facts(
         video_codec=stream.codec_context.name,
         rotation_deg=rotation_deg,
         has_audio=bool(container.streams.audio),
-        recorded_at=_recorded_at(container.metadata.get("creation_time") or container.metadata.get("date")),
+        recorded_at=next(filter(None, (_recorded_at(container.metadata.get(key)) for key in _DATES)), None),
         notes=notes,
     )
 
@@ -104,6 +116,6 @@ def _recorded_at(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text.strip()) if text else None
     except ValueError:
         return None
-    if moment is None or moment.year < 1971:  # a camera without a clock
+    if moment is None or moment.year < FIRST_YEAR:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

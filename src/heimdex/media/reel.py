@@ -56,6 +56,8 @@ class Reel:
     def _decode(self, packet: Packet[Stream]) -> Iterator[tuple[VideoFrame, float]]:
         if packet.has_sidedata("encryption_info"):
             self.encrypted = True
+        if packet.is_corrupt:  # the container knows that something is missing before it
+            self.damage.packet(self._shown_s(packet))
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:

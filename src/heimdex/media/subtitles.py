@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import av
 import av.error
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import Discard, Disposition, Stream
 
 from heimdex.domain.media import Segment, Span
+from heimdex.media import probe
 from heimdex.media.tracks import language_of
 
 #: codecs that are pictures of text, not text
@@ -29,6 +32,8 @@ class Track:
     stream: Stream
     language: str | None
     cues: list[tuple[float, float | None, str]] = field(default_factory=list)
+    #: place of a packet in the file -> its seconds, where the demuxer would tell wrong ones
+    lengths_s: dict[int, float] = field(default_factory=dict)
 
 
 def choose_tracks(container: InputContainer) -> tuple[list[Track], list[str]]:
@@ -56,10 +61,28 @@ def read_packet(track: Track, packet: Packet[Stream], clock_start_s: float) -> N
     if packet.pts is None or packet.time_base is None or not packet.size:
         return
     start_s = round(float(packet.pts * packet.time_base) - clock_start_s, 6)
-    end_s = round(start_s + float(packet.duration * packet.time_base), 6) if packet.duration else None
+    length_s = float((packet.duration or 0) * packet.time_base)
+    if packet.pos is not None:
+        length_s = track.lengths_s.get(packet.pos, length_s)
+    end_s = round(start_s + length_s, 6) if length_s > 0 else None
     text = _clean(_raw_text(track.stream, packet))
     if text and start_s > -60:
         track.cues.append((max(0.0, start_s), end_s, text))
+
+
+def read_lengths(container: InputContainer, path: Path, tracks: Sequence[Track]) -> None:
+    """Look up how long cues of an MP4 last: with an edit list FFmpeg gives them the lengths of others."""
+    if "mp4" not in container.format.name.split(",") or not tracks:
+        return
+    by_index = {track.stream.index: track for track in tracks}
+    with probe.opened(path, advanced_editlist="0") as plain:
+        for stream in plain.streams:
+            stream.discard = Discard.none if stream.index in by_index else Discard.all
+        with contextlib.suppress(av.error.FFmpegError):
+            for packet in plain.demux([s for s in plain.streams if s.index in by_index]):
+                if packet.pos is not None and packet.duration and packet.time_base is not None:
+                    seconds = float(packet.duration * packet.time_base)
+                    by_index[packet.stream.index].lengths_s[packet.pos] = seconds
 
 
 def segments(tracks: Iterable[Track], *, duration_s: float) -> tuple[Segment, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition, Stream
@@ -30,7 +29,7 @@ def best_video(container: InputContainer, *, max_frame_px: int) -> VideoStream:
     Raises:
         MediaRejected: NO_VIDEO_STREAM, NO_FRAMES, TOO_LARGE_FRAME.
     """
-    moving = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    moving = _moving(container)
     if not moving:
         raise MediaRejected(Reason.NO_VIDEO_STREAM)
     known = [s for s in moving if s.codec_context is not None]
@@ -52,7 +51,7 @@ def best_audio(container: InputContainer) -> AudioStream | None:
 def choice_notes(container: InputContainer, video: VideoStream) -> list[str]:
     """Return what to tell a person where the file left a choice."""
     notes = []
-    others = [s.index for s in container.streams.video if s.index != video.index]
+    others = [s.index for s in _moving(container) if s.index != video.index]
     if others:
         notes.append(f"video track {video.index} was indexed, not {', '.join(map(str, others))}")
     audio = best_audio(container)
@@ -68,6 +67,10 @@ def language_of(stream: Stream) -> str | None:
     if not code or code in {"und", "unk", "mis", "zxx"}:
         return None
     return _SHORT.get(code, code)
+
+
+def _moving(container: InputContainer) -> list[VideoStream]:
+    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
 
 
 def _named(streams: Sequence[Stream]) -> str:

@@ -30,6 +30,11 @@ _BY_CONTAINER = {
     "flv": "video/x-flv",
     "asf": "video/x-ms-wmv",
     "gif": "image/gif",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "avif": "image/avif",
+    "heif": "image/heic",
 }
 
 

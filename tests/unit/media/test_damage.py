@@ -15,7 +15,7 @@ def test_broken_places_are_told_once_each() -> None:
 
     assert damage
     assert damage.note() == (
-        "damaged at 1.0 to 1.8 s, 9.0 s: 3 packets could not be decoded and 1 frame came out broken"
+        "damaged at 1.0 to 1.8 s, 9.0 s: 3 packets could not be read whole and 1 frame came out broken"
     )
 
 
@@ -25,5 +25,5 @@ def test_a_file_that_is_broken_all_over_has_one_line() -> None:
         damage.packet(float(second))
 
     assert damage.note() == (
-        "damaged at 0.0 s, 3.0 s, 6.0 s, 9.0 s, 12.0 s and elsewhere: 3000 packets could not be decoded"
+        "damaged at 0.0 s, 3.0 s, 6.0 s, 9.0 s, 12.0 s and elsewhere: 3000 packets could not be read whole"
     )
