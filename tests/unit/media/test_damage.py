@@ -14,9 +14,7 @@ def test_broken_places_are_told_once_each() -> None:
     damage.frame(9.0)
 
     assert damage
-    assert damage.note() == (
-        "damaged at 1.0 to 1.8 s, 9.0 s: 3 packets could not be read whole and 1 frame came out broken"
-    )
+    assert damage.note() == ("damaged at 1.0 to 1.8 s, 9.0 s: 3 packets could not be read and 1 frame came out broken")
 
 
 def test_a_file_that_is_broken_all_over_has_one_line() -> None:
@@ -25,5 +23,5 @@ def test_a_file_that_is_broken_all_over_has_one_line() -> None:
         damage.packet(float(second))
 
     assert damage.note() == (
-        "damaged at 0.0 s, 3.0 s, 6.0 s, 9.0 s, 12.0 s and elsewhere: 3000 packets could not be read whole"
+        "damaged at 0.0 s, 3.0 s, 6.0 s, 9.0 s, 12.0 s and elsewhere: 3000 packets could not be read"
     )
