@@ -19,6 +19,7 @@ from heimdex.domain.errors import BadRequest
 if TYPE_CHECKING:
     from heimdex.domain.query import SearchRequest
     from heimdex.domain.results import SearchAnswer
+    from heimdex.ports import Image
     from heimdex.settings import Settings
     from heimdex.wiring import Library
 
@@ -206,13 +207,7 @@ async def search_library(library: Library, wanted: SearchRequest) -> tuple[dict[
 
 def find_alike(settings: Settings, wanted: SearchRequest, image: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Return what looks like the picture in a file; always without the server, which need not see the file."""
-    from heimdex.search.picture import MAX_BYTES, read_picture
-
-    try:
-        with image.open("rb") as file:
-            picture = read_picture(file.read(MAX_BYTES + 1))
-    except OSError as error:
-        raise BadRequest(f"The picture cannot be read: {error.strerror}.", remedy="Check its path.") from None
+    picture = picture_of(image)
 
     async def in_process() -> tuple[dict[str, Any], dict[str, str]]:
         from heimdex.cli.warm import warm_up
@@ -224,6 +219,17 @@ def find_alike(settings: Settings, wanted: SearchRequest, image: Path) -> tuple[
             return answered(await library.search.search_picture(picture, wanted))
 
     return asyncio.run(in_process())
+
+
+def picture_of(image: Path) -> Image:
+    """Return the picture in a file. Raises BadRequest."""
+    from heimdex.search.picture import MAX_BYTES, read_picture
+
+    try:
+        with image.open("rb") as file:
+            return read_picture(file.read(MAX_BYTES + 1))
+    except OSError as error:
+        raise BadRequest(f"The picture cannot be read: {error.strerror}.", remedy="Check its path.") from None
 
 
 def answered(answer: SearchAnswer) -> tuple[dict[str, Any], dict[str, str]]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _STYLE = {"strong": "bold green", "medium": "yellow", "weak": "dim", "none": "dim"}
 _WHY = {"visual": "seen", "transcript": "said", "summary": "told", "lexical": "words"}
 _SNIPPET_CHARACTERS = 160
+_SPOKEN = {"transcript", "lexical"}
 
 
 def show_answer(answer: Mapping[str, Any], *, places: Mapping[str, str], explain: bool = False) -> None:
@@ -43,7 +44,7 @@ def _show_result(out: Console, result: Mapping[str, Any], place: str, *, explain
     out.print(_line(result))
     for step in result.get("then", ()):
         out.print(f"       then {clock(step['start_s'])} – {clock(step['end_s'])}", style="cyan", markup=False)
-    if result["snippet"]:
+    if result["snippet"] and any(m["channel"] in _SPOKEN and m["label"] != "none" for m in result["matched"]):
         out.print(f"       “{_short(plain(result['snippet']))}”", style="italic", markup=False)
     for match in result["matched"]:
         if match["channel"] == "summary" and match["label"] != "none" and match["text"]:

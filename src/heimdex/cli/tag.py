@@ -118,15 +118,21 @@ async def _every(settings: Settings) -> list[tuple[str, int]]:
 def named(library: Sequence[StreamableVideo], names: Sequence[str]) -> list[StreamableVideo]:
     """Return the videos that are meant by ids, files or folders, each once, in the order of the library.
 
+    A name that means none is told; a pattern such as ``clips/*`` also names subtitle files.
+
     Raises:
-        NotFound: a name means no video of the library.
+        NotFound: not one of them means a video of the library.
     """
     meant: set[VideoId] = set()
+    unknown: list[str] = []
     for name in names:
         found = {video.video_id for video in library if _is(video, name)}
-        if not found:
-            raise NotFound(f"No video of the library is {name[:200]}.", remedy="Index it first: heimdex index PATH.")
         meant |= found
+        unknown += [] if found else [name]
+    if not meant:
+        raise NotFound(f"No video of the library is {unknown[0][:200]}.", remedy="Index it first: heimdex index PATH.")
+    for name in unknown:
+        remark(f"left out, no video of the library: {name[:200]}")
     return [video for video in library if video.video_id in meant]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from heimdex.domain.ids import SceneId, VideoId
 from heimdex.domain.media import Segment, Span
@@ -56,6 +57,10 @@ class Match:
     frame_s: float | None = None
     text: str | None = None
     text_span: Span | None = None
+    #: as a channel among others, by CLIP putting a pool in order, or by likeness to a picture
+    by: Literal["fusion", "rerank", "picture"] = "fusion"
+    #: of a sequence, the number of the side that it belongs to
+    side: int = 0
 
 
 @dataclass(frozen=True, slots=True)

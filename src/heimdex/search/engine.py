@@ -139,7 +139,10 @@ class SearchEngine:
         sides, worded = await self._sides(whole, config, Deadline(config.deadline_s), needed=None)
         hits = less_of_the_same(beside_words(alike.hits, worded), request)
         page = replace(cut_page(hits, request), next_cursor=None)
-        return make_answer(request, config, sides, page, started)
+        answer = make_answer(request, config, sides, page, started)
+        if request.explain:
+            answer.explanation.update(alike.explanation)
+        return answer
 
     def _clip(self) -> Embedder:
         if self._embedder is None:
@@ -175,6 +178,7 @@ class SearchEngine:
             mode_used=Mode.RECALL,
             channels=reports | {Channel.VISUAL: alike.report},
             exhaustive=alike.exhaustive,
+            explanation=alike.explanation if request.explain else {},
             notices=(notice,) if notice else (),
         )
 

@@ -75,8 +75,9 @@ def matches(
     scene: SceneId,
     fused: Fused,
     ranks: Mapping[Channel, Mapping[SceneId, int]],
-    found: Mapping[Channel, Mapping[SceneId, Candidate]],
+    retrieved: Mapping[Channel, Mapping[SceneId, Candidate]],
     blended: Blended | None,
+    scored: Mapping[SceneId, Candidate],
     heard: Heard,
     description: str,
     labels: Mapping[Channel, Label],
@@ -86,7 +87,7 @@ def matches(
     said = heard.share > 0.0
     lines = []
     for channel, weight in fused.weights.items():
-        candidate = found[channel].get(scene)
+        candidate = retrieved[channel].get(scene)
         if candidate is None:
             continue
         is_speech = said and channel in _SPEECH
@@ -104,7 +105,7 @@ def matches(
             )
         )
     if blended is not None and blended.clip is not None:
-        clip = found.get(Channel.VISUAL, {}).get(scene)
+        clip = scored.get(scene)
         lines.append(
             Match(
                 channel=Channel.VISUAL,
@@ -114,6 +115,7 @@ def matches(
                 weight=blended.clip_weight,
                 label=labels.get(Channel.VISUAL, Label.NONE),
                 frame_s=clip.frame_s if clip else None,
+                by="rerank",
             )
         )
     return tuple(sorted(lines, key=lambda line: (-line.normalised * line.weight, line.channel)))

@@ -37,7 +37,9 @@ def _joined(rank: int, chain: Chain, hits: Sequence[Hit]) -> Hit:
         rank=rank,
         score=chain.score,
         label=label,
-        matched=tuple(replace(match, weight=match.weight / n) for hit in hits for match in hit.matched),
+        matched=tuple(
+            replace(match, weight=match.weight / n, side=side) for side, hit in enumerate(hits) for match in hit.matched
+        ),
         snippet=" … ".join(hit.snippet for hit in hits if hit.snippet),
         then=tuple(Followed(hit.scene, hit.moment_s) for hit in hits[1:]),
         penalty=chain.penalty,

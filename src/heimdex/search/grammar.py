@@ -21,6 +21,7 @@ from heimdex.ranking.intent import route
 from heimdex.ranking.korean import query_stem
 from heimdex.ranking.signals import find_signals, spoken_part
 from heimdex.ranking.tokens import index_terms, query_phrases, quoted_phrases, stop_words, words_of
+from heimdex.ranking.vocabulary import vocabulary
 
 #: seconds between two sides when the query does not say
 DEFAULT_WITHIN_S = 60.0
@@ -30,7 +31,10 @@ _MAX_UNWANTED = 4
 _MAX_UNWANTED_WORDS = 4
 
 _QUOTED = re.compile(r'"[^"]+"|\u201c[^\u201d]+\u201d|\u300c[^\u300d]+\u300d|\u00ab[^\u00bb]+\u00bb')
-_THEN = re.compile(r"\s+(?:then|다음에)(?=\s)", re.IGNORECASE)
+_THEN = re.compile(
+    r"(?:\s*,)?(?:\s+and)?\s+(?:then|followed\s+by|(?:그\s+)?(?:다음에|후에)|그\s+뒤에|그(?:리|러)고\s+나서)(?=[\s,])",
+    re.IGNORECASE,
+)
 _AMOUNT = r"(\d{1,6}(?:\.\d{1,3})?)\s*(seconds?|secs?|s|minutes?|mins?|m|초|분)"
 _WITHIN_AFTER = re.compile(rf"\s+(?:within\s+{_AMOUNT}|{_AMOUNT}\s*(?:안에|이내에?))\s*$", re.IGNORECASE)
 _WITHIN_BEFORE = re.compile(rf"^\s*(?:within\s+{_AMOUNT}|{_AMOUNT}\s*(?:안에|이내에?))\s+", re.IGNORECASE)
@@ -40,6 +44,7 @@ _LISTED = re.compile(r"\s*,\s*(?:(?:or|and)\s+)?|\s+(?:or|and)\s+", re.IGNORECAS
 _KOREAN_WITHOUT = re.compile(
     r"^(?P<before>.*?)(?P<unwanted>[가-힣]+)\s+(?:없는|없이|빼고|제외하고)(?:\s+(?P<after>.+))?$"
 )
+_KOREAN_AND = re.compile(r"^([가-힣]+?)(?:와|과|이랑|랑|하고|이나|나|,)$")
 _NOT_SEEN, _NOT_SAID = "the query asks for words only", "the query asks for the picture only"
 
 
@@ -119,7 +124,7 @@ def _sequence(query: str) -> Parsed | None:
     if not marks or len(marks) >= MAX_SIDES:
         return None
     starts, ends = [0, *(end for _, end in marks)], [*(start for start, _ in marks), len(query)]
-    texts = [query[start:end] for start, end in zip(starts, ends, strict=True)]
+    texts = [query[start:end].strip(" ,") for start, end in zip(starts, ends, strict=True)]
     timed = [_taken(text) for text in texts[1:]]
     sides = [texts[0].strip(), *(text for text, _ in timed)]
     if not all(sides) or not all(re.search(r"\w", side) for side in sides):
@@ -210,9 +215,26 @@ def _korean_without(text: str, masked: str) -> tuple[str, tuple[str, ...]]:
     if match is None:
         return text, ()
     after = text[match.start("after") :] if match.group("after") else ""
-    head = " ".join((text[: match.end("before")] + " " + after).split())
-    unwanted = [query_stem(match.group("unwanted"))]
+    head = text[: match.end("before")]
+    listed, head = _listed_before(head, after)
+    unwanted = [*listed, query_stem(match.group("unwanted"))]
     return (head, tuple(unwanted)) if head and _means_absence(head, unwanted) else (text, ())
+
+
+def _listed_before(before: str, after: str) -> tuple[list[str], str]:
+    """Return what is unwanted too (``자동차와 사람 없는 거리``), and the rest: head of the side.
+
+    A word that ends like a particle but is a thing itself (바나나, a banana) is none of these.
+    """
+    words = before.split()
+    listed: list[str] = []
+    known = vocabulary("ko").runs
+    while words and (match := _KOREAN_AND.match(words[-1])) and len(listed) < _MAX_UNWANTED - 1:
+        if (words[-1],) in known or (match.group(1),) not in known:
+            break
+        listed.insert(0, match.group(1))
+        words.pop()
+    return listed, " ".join([*words, *after.split()])
 
 
 def _means_absence(head: str, unwanted: list[str]) -> bool:

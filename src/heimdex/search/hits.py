@@ -50,6 +50,8 @@ async def make_hits(
         channel: {c.scene_id: rank for rank, c in enumerate(answer.candidates, start=1)}
         for channel, answer in answered.items()
     }
+    # what a channel retrieved; the pool is scored anew, and less of the unwanted is a matter of the others in it
+    retrieved = {channel: {c.scene_id: c for c in answer.candidates} for channel, answer in answered.items()}
     blended = ranked.reranked.blended if ranked.reranked else {}
     found: list[Hit] = []
     kept: list[Hit] = []
@@ -65,7 +67,9 @@ async def make_hits(
                 continue
             heard = hear(evidence.spoken, details[scene].segments)
             told = details[scene].description
-            receipt = matches(scene, ranked.fused, ranks, evidence.found, blended.get(scene), heard, told, labels)
+            receipt = matches(
+                scene, ranked.fused, ranks, retrieved, blended.get(scene), ranked.scored, heard, told, labels
+            )
             moment_s = moment_of(details[scene], receipt, heard)
             found.append(Hit(len(found) + 1, details[scene], score, label, moment_s, receipt, heard.text))
         kept = less_of_the_same(found, request) if less else found

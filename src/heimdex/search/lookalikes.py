@@ -15,6 +15,7 @@ from heimdex.domain.results import Candidate, ChannelReport, ChannelStatus, Hit,
 from heimdex.ports import EmbeddingModel, Matrix, SceneIndex
 from heimdex.ranking.labels import label_outlier, strongest
 from heimdex.ranking.normalize import finite, min_max
+from heimdex.search.report import raw_range
 
 #: a picture's part in a score, when words have the rest
 PICTURE_WEIGHT = 0.5
@@ -29,6 +30,13 @@ class Alike:
     hits: list[Hit]
     report: ChannelReport
     exhaustive: bool
+    #: the cosines that became 0 and 1
+    scale: list[float]
+
+    @property
+    def explanation(self) -> dict[str, object]:
+        """Return what the normalised scores follow from."""
+        return {"picture": {"range": self.scale}}
 
 
 async def find_alike(
@@ -57,7 +65,7 @@ async def find_alike(
     took_ms = (time.perf_counter() - started) * 1000
     status = ChannelStatus.OK if found else ChannelStatus.EMPTY
     report = ChannelReport(status, len(found), 1.0, took_ms)
-    return Alike(_hits(found, details), report, all(answer.exhaustive for answer in answers))
+    return Alike(_hits(found, details), report, all(answer.exhaustive for answer in answers), raw_range(found))
 
 
 def _hits(found: Sequence[Candidate], details: Mapping[SceneId, SceneDetails]) -> list[Hit]:
@@ -69,7 +77,7 @@ def _hits(found: Sequence[Candidate], details: Mapping[SceneId, SceneDetails]) -
             continue
         score = normalised[candidate.scene_id]
         label = Label.STRONG if candidate.raw >= _SAME_PICTURE else label_outlier(candidate.raw, scores)
-        match = Match(Channel.VISUAL, rank, candidate.raw, score, 1.0, label, candidate.frame_s)
+        match = Match(Channel.VISUAL, rank, candidate.raw, score, 1.0, label, candidate.frame_s, by="picture")
         hits.append(Hit(rank, scene, score, label, scene.span.start_s, (match,), _first_words(scene)))
     return hits
 

@@ -98,9 +98,14 @@ def raw_range(candidates: Iterable[Candidate], floor: float | None = None) -> li
 
 
 def _taken(question: Question, hit: Hit) -> dict[str, object]:
-    """Return what the unwanted took from a scene's cosine; the raw figure of its receipt is what was left."""
-    taken = question.taken.get(hit.scene.scene_id)
-    return {"without": dict(taken)} if taken else {}
+    """Return what was taken from a scene's cosine; the raw figure of its receipt is what was left."""
+    scene = hit.scene.scene_id
+    told: dict[str, object] = {}
+    if taken := question.taken.get(scene):
+        told["without"] = dict(taken)
+    if scene in question.held_back:
+        told["hub_correction"] = question.held_back[scene]
+    return told
 
 
 def _blend_of(blended: Blended | None) -> dict[str, object]:

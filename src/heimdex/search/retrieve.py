@@ -66,6 +66,8 @@ class Question:
     taken: dict[SceneId, dict[str, float]] = field(default_factory=dict)
     #: how descriptions answer: by their meaning, or by their words
     telling: Literal["meaning", "words"] = "meaning"
+    #: what the hub correction took from each scene's cosine
+    held_back: dict[SceneId, float] = field(default_factory=dict)
     #: what is known of scenes that are near to everything; shared by the searches of an engine
     hubs: Hubs = field(default_factory=Hubs)
     _clip: asyncio.Task[Embedded] | None = None
@@ -189,7 +191,10 @@ async def _corrected(question: Question, vector: Vector, candidates: Sequence[Ca
     )  # fmt: skip
     # it may use half of what is left: its loss costs nothing, that of the channel would
     seconds = question.deadline.left_s(config.channel_timeout_s) / 2
-    return await question.hubs.hold_back(question.index, embedder, found, config.hub_correction, timeout_s=seconds)
+    kept = await question.hubs.hold_back(question.index, embedder, found, config.hub_correction, timeout_s=seconds)
+    before = {candidate.scene_id: candidate.raw for candidate in found}
+    question.held_back |= {c.scene_id: before[c.scene_id] - c.raw for c in kept if c.raw != before[c.scene_id]}
+    return kept
 
 
 async def meaning(question: Question, channel: Channel) -> Retrieved:

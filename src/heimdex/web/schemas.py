@@ -68,6 +68,21 @@ class SimilarBody(BaseModel):
     limit: int = Field(10, description="Most results, 1 to 100.")
     filter: FilterIn | None = Field(None, description="Search only scenes that it admits.")
     per_video: int | None = Field(None, description="Most scenes of one video.")
+    explain: bool = Field(False, description="Also say how each score came about.")
+
+
+class PictureOptions(BaseModel):
+    """What stands beside a picture: the fields of a search, as JSON in one field of the form."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    mode: str = "auto"
+    weights: dict[str, float] | None = None
+    use_saved_preferences: bool = True
+    filter: FilterIn | None = None
+    explain: bool = False
+    include_weak: bool = False
+    sort: str = "relevance"
 
 
 class MatchOut(BaseModel):
@@ -82,6 +97,10 @@ class MatchOut(BaseModel):
     label: str
     frame_s: float | None
     text: str | None
+    #: `fusion`, as a channel among others; `rerank`, by CLIP putting a pool in order; `picture`, by likeness
+    by: str
+    #: of a sequence (`A then B`), the number of the side that it belongs to
+    side: int
 
     @classmethod
     def of(cls, match: Match) -> Self:
@@ -94,6 +113,8 @@ class MatchOut(BaseModel):
             label=match.label.value,
             frame_s=match.frame_s,
             text=match.text,
+            by=match.by,
+            side=match.side,
         )
 
 

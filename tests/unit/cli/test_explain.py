@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.unit.search.library import FakeModel, Planted, engine, library, text_model
+from tests.unit.search.test_lookalikes import PICTURE, PictureModel
 from tests.unit.search.test_query_language import SeeingModel, index
 
 from heimdex import wiring
@@ -16,7 +17,7 @@ from heimdex.cli.exits import ExitCode
 from heimdex.cli.explain import TOLERANCE, account
 from heimdex.search.engine import SearchEngine
 from heimdex.search.plan import SearchConfig
-from heimdex.search.request import check
+from heimdex.search.request import check, check_alike
 from heimdex.web.schemas import AnswerOut
 
 PLANTED = [
@@ -65,6 +66,33 @@ async def test_the_query_language_adds_up_too(query: str) -> None:
 
     assert answer["results"]
     assert all(account(answer, result)["difference"] <= TOLERANCE for result in answer["results"])
+    for match in answer["results"][0]["matched"]:  # each line, of either side, follows from its raw figure
+        match["raw"] += 0.01 if match["normalised"] < 0.5 else -0.01
+    assert account(answer, answer["results"][0])["difference"] > TOLERANCE
+
+
+@pytest.mark.parametrize("query", ["", "beach", "red car", "beach without people", 'says:"cheers" then see:car'])
+@pytest.mark.parametrize("config", CONFIGS)
+async def test_a_picture_alone_and_beside_words_adds_up(config: SearchConfig, query: str) -> None:
+    search = engine(index(), PictureModel(), None, config)
+    wanted = check_alike(query, explain=True, include_weak=True, limit=100)
+    answer = AnswerOut.of(await search.search_picture(PICTURE, wanted)).model_dump(mode="json")
+
+    assert answer["results"]
+    assert any(match["by"] == "picture" for result in answer["results"] for match in result["matched"])
+    for result in answer["results"]:
+        assert account(answer, result)["difference"] <= TOLERANCE
+    lines = [(m, result) for result in answer["results"] for m in result["matched"] if m["by"] == "picture"]
+    line, result = max(lines, key=lambda each: each[0]["raw"])
+    line["raw"] -= 0.02
+    assert account(answer, result)["difference"] > TOLERANCE
+
+
+async def test_what_the_hub_correction_took_is_told() -> None:
+    answer = await wire(searching(SearchConfig(hub_correction=0.75)), "red car", mode="recall")
+    taken = [scene["hub_correction"] for scene in answer["explanation"]["hits"].values() if "hub_correction" in scene]
+
+    assert taken
 
 
 async def test_a_receipt_that_is_wrong_is_noticed() -> None:

@@ -66,6 +66,29 @@ def test_a_moment_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_words_that_do_not_count_are_not_quoted(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = _answer()
+    answer["results"][0]["matched"] = [_match("visual", 1.0), _match("lexical", 0.2, label="none")]
+    show_answer(answer, places={})
+
+    assert "a red" not in capsys.readouterr().out
+
+
+def test_what_is_told_is_shown_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = _answer()
+    answer["results"][0]["matched"].append({**_match("summary", 1.0), "text": "A street at night"})
+    show_answer(answer, places={})
+
+    assert "       told: A street at night" in capsys.readouterr().out
+
+
+def test_weights_that_somebody_chose_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    weights = {"visual": {"value": 1.0, "source": "saved"}, "lexical": {"value": 0.2, "source": "settings"}}
+    show_answer(_answer(weights=weights), places={})
+
+    assert "weights: visual 1 (saved)" in capsys.readouterr().out
+
+
 def test_a_receipt_shows_the_arithmetic(capsys: pytest.CaptureFixture[str]) -> None:
     show_answer(_answer(), places={}, explain=True)
 

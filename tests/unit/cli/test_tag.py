@@ -37,9 +37,12 @@ def test_videos_are_named_by_file_folder_or_id(names: list[str], meant: list[int
     assert [found.video_id.int for found in named(LIBRARY, names)] == meant
 
 
-def test_what_is_not_in_the_library_is_said() -> None:
+def test_what_is_not_in_the_library_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(NotFound, match="nowhere"):
-        named(LIBRARY, ["/v/a", "/nowhere.mp4"])
+        named(LIBRARY, ["/nowhere.mp4"])
+
+    assert [found.video_id.int for found in named(LIBRARY, ["/v/b", "/v/b/two.srt"])] == [2]
+    assert "/v/b/two.srt" in capsys.readouterr().err
 
 
 def test_tags_and_weights_go_over_the_wire() -> None:

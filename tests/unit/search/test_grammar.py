@@ -40,7 +40,8 @@ def test_the_router_decides_about_plain_words_as_ever(query: str) -> None:
 
 PIECES = [
     "then", "without", "within", "20s", "see:", "says:", "see:x", '"', '"a b"', "people", "car", "없는", "빼고",
-    "다음에", "사람", ",", "or", "\x00", 'says:"x"', "“", "”", " ",
+    "다음에", "사람", ",", "or", "\x00", 'says:"x"', "“", "”", " ", "followed by", "후에", "그리고 나서", "자동차와",
+    "없이", "0초 안에", "within 1e9s", "대사:", "화면:고양이", "then then", "\u3164", "*", "NEAR", "&!|", "'", "\\",
 ]  # fmt: skip
 
 
@@ -108,6 +109,10 @@ def test_a_quotation_behind_a_prefix_must_be_said() -> None:
         ("사람 없는 해변", "해변", ("사람",), ("사람",)),
         ("밤에 사람이 없는 거리", "밤에 거리", ("사람",), ("사람",)),
         ("해변 사람 빼고", "해변", ("사람",), ("사람",)),
+        ("자동차 없이 거리", "거리", ("자동차",), ("자동차",)),
+        ("자동차와 사람 없는 거리", "거리", ("자동차", "사람"), ("자동차", "사람")),
+        ("밤에 버스나 자동차 없는 거리", "밤에 거리", ("버스", "자동차"), ("버스", "자동차")),
+        ("노란 바나나 사람 없는 거리", "노란 바나나 거리", ("사람",), ("사람",)),
     ],
 )
 def test_what_is_unwanted(query: str, head: str, seen: tuple[str, ...], said: tuple[str, ...]) -> None:
@@ -134,6 +139,11 @@ def test_several_words_are_excluded_as_a_phrase() -> None:
         ('"hello" then a dog', ['"hello"', "a dog"], (60.0,)),
         ("a then b within 5s then c", ["a", "b", "c"], (5.0, 60.0)),
         ("강아지 다음에 고양이 20초 안에", ["강아지", "고양이"], (20.0,)),
+        ("강아지 후에 고양이 20초 이내", ["강아지", "고양이"], (20.0,)),
+        ("강아지 그 다음에 고양이 1분 안에", ["강아지", "고양이"], (60.0,)),
+        ("강아지 그리고 나서 20초 안에 고양이", ["강아지", "고양이"], (20.0,)),
+        ('says:"cheers", and then see:confetti', ['"cheers"', "confetti"], (60.0,)),
+        ("see:dog followed by see:cat within 5s", ["dog", "cat"], (5.0,)),
         ("a then b within 999999 min", ["a", "b"], (MAX_WITHIN_S,)),
     ],
 )

@@ -55,7 +55,7 @@ async def test_a_result_has_the_names_of_the_contract(client: httpx.AsyncClient)
         "label": "strong",
         "matched": [
             {"channel": "visual", "rank": 1, "raw": 0.31, "normalised": 1.0, "weight": 0.5, "label": "strong",
-             "frame_s": 13.0, "text": None}
+             "frame_s": 13.0, "text": None, "by": "fusion", "side": 0}
         ],
         "snippet": "the red car",
         "merged": [],
