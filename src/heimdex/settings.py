@@ -78,8 +78,14 @@ class IngestSettings(_Section):
 class EmbeddingSettings(_Section):
     """Which models are used and where they run."""
 
-    model: str = Field("pocket", description="Name of the CLIP model: `pocket`, a registry name or a folder.")
-    text_model: str = Field("auto", description="Model for the meaning of text; `auto` takes what is installed.")
+    model: str = Field(
+        "auto",
+        description="CLIP model: a name or a folder; `auto` takes what `heimdex models use` chose, else `pocket`.",
+    )
+    text_model: str = Field(
+        "auto",
+        description="Model for the meaning of text; `auto` takes what `heimdex models use` chose, else what is there.",
+    )
     threads: int = Field(0, ge=0, description="Threads for inference; 0 takes what the machine has.")
     batch_size: int = Field(16, ge=1, le=256, description="Images embedded at once.")
     keys: SecretStr | None = Field(

@@ -2,46 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from heimdex.domain.errors import ModelInvalid
 from heimdex.domain.query import Channel, Mode
+from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.opening import open_embedder
+from heimdex.embedding.registry import AUTO, POCKET, resolve_model
 from heimdex.embedding.text_choice import NoTextModel, find_text_model
 from heimdex.embedding.text_local import LocalTextEmbedder
+from heimdex.ingest.backfill import Backfill
 from heimdex.ingest.library import IndexLibrary
 from heimdex.media.isolated import IsolatedDecoder
 from heimdex.media.rules import DecodeRules
 from heimdex.ports import Catalogue, Embedder, Preferences, Tags, TextEmbedder, VideoShelf
+from heimdex.ports.spaces import NamedModel, VectorSpaces
 from heimdex.search.engine import SearchEngine
 from heimdex.search.plan import SearchConfig
 from heimdex.settings import Settings
 from heimdex.speech.sidecar import SidecarReader
-from heimdex.store.opening import open_store
+from heimdex.store.opening import Store, open_store
+
+InUse = Mapping[Channel, NamedModel]
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
-    """An open library, ready to be searched and added to."""
+class Models:
+    """The models that answer queries and embed new videos."""
 
-    search: SearchEngine
-    index: IndexLibrary
-    catalogue: Catalogue
-    shelf: VideoShelf
-    preferences: Preferences
-    tags: Tags
-    #: folder of the keyframes
-    artefacts: Path
     embedder: Embedder
     text_embedder: TextEmbedder | None
     #: why there is no text embedder, and what to do about it; empty when there is one
     text_reason: str
+    #: what each was opened by; empty for a service
+    names: Mapping[Channel, str]
+    #: what the library said was in use when they were chosen
+    in_use: InUse
+
+
+@dataclass(slots=True)
+class Library:
+    """An open library, ready to be searched and added to.
+
+    ``adopt`` exchanges its models, and with them ``search`` and ``index``; a search that runs keeps those that it had.
+    """
+
+    settings: Settings
+    catalogue: Catalogue
+    shelf: VideoShelf
+    preferences: Preferences
+    tags: Tags
+    spaces: VectorSpaces
+    #: folder of the keyframes
+    artefacts: Path
+    models: Models
+    search: SearchEngine
+    index: IndexLibrary
     #: whether queries may use a CLIP model of this process, which then loads at its first use
     loads_clip: bool
+    _store: Store
+
+    @property
+    def embedder(self) -> Embedder:
+        """The CLIP model."""
+        return self.models.embedder
+
+    @property
+    def text_embedder(self) -> TextEmbedder | None:
+        """The model for the meaning of text."""
+        return self.models.text_embedder
+
+    @property
+    def backfill(self) -> Backfill:
+        """What embeds the library anew."""
+        return Backfill(self.spaces, self.artefacts, self.settings.embedding.batch_size)
+
+    def adopt(self, models: Models) -> None:
+        """Use other models from the next search and the next indexing on. The former ones stay open."""
+        config = replace(self.search.config, text_missing=models.text_reason)
+        self.search = SearchEngine(
+            self._store.scenes, models.embedder, models.text_embedder, config, self._store.preferences
+        )
+        self.index = _index(self.settings, models, self._store.catalogue)
+        self.models = models
 
 
 @asynccontextmanager
@@ -56,35 +104,101 @@ async def open_library(settings: Settings, *, stop_if_last: bool = False) -> Asy
         StoreUnavailable: the database cannot be started or reached.
         MigrationFailed: its schema cannot be brought up to date.
     """
-    text_model = find_text_model(settings.embedding.text_model, settings.data_dir / "models")
-    text_embedder, text_reason = _text_embedder(text_model, settings.embedding.threads)
+    if settings.clip_runpod_url is None:  # a wrong name is said at once, before the database starts
+        resolve_model(settings.embedding.model, models_folder(settings))
+    find_text_model(settings.embedding.text_model, models_folder(settings))
     async with (
-        open_clip(settings) as embedder,
-        open_store(revealed(settings.database_url), settings.data_dir, stop_if_last=stop_if_last) as store,
+        open_spaces(settings, stop_if_last=stop_if_last) as store,
+        open_models(settings, await store.spaces.in_use()) as models,
     ):
-        try:
-            yield Library(
-                search=SearchEngine(
-                    store.scenes, embedder, text_embedder, search_config(settings, text_reason), store.preferences
-                ),
-                index=_index(settings, embedder, text_embedder, store.catalogue),
-                catalogue=store.catalogue,
-                shelf=store.shelf,
-                preferences=store.preferences,
-                tags=store.tags,
-                artefacts=artefact_folder(settings),
-                embedder=embedder,
-                text_embedder=text_embedder,
-                text_reason=text_reason,
-                loads_clip=settings.clip_runpod_url is None and settings.calls_clip,
-            )
-        finally:
-            if text_embedder is not None:
-                text_embedder.close()
+        yield Library(
+            settings=settings,
+            catalogue=store.catalogue,
+            shelf=store.shelf,
+            preferences=store.preferences,
+            tags=store.tags,
+            spaces=store.spaces,
+            artefacts=artefact_folder(settings),
+            models=models,
+            search=SearchEngine(
+                store.scenes,
+                models.embedder,
+                models.text_embedder,
+                search_config(settings, models.text_reason),
+                store.preferences,
+            ),
+            index=_index(settings, models, store.catalogue),
+            loads_clip=settings.clip_runpod_url is None and settings.calls_clip,
+            _store=store,
+        )
 
 
-def open_clip(settings: Settings) -> AbstractAsyncContextManager[Embedder]:
+def open_spaces(settings: Settings, *, stop_if_last: bool = False) -> AbstractAsyncContextManager[Store]:
+    """Return the library's database, to be entered, without its models: they may be what is to be mended."""
+    return open_store(revealed(settings.database_url), settings.data_dir, stop_if_last=stop_if_last)
+
+
+@asynccontextmanager
+async def open_models(settings: Settings, in_use: InUse) -> AsyncIterator[Models]:
+    """Open the models that ``settings`` name, or that the library uses where they say ``auto``. Raises ModelInvalid."""
+    text_model = find_text_model(settings.embedding.text_model, models_folder(settings), in_use.get(Channel.TRANSCRIPT))
+    async with AsyncExitStack() as resources:
+        embedder = await resources.enter_async_context(open_clip(settings, in_use.get(Channel.VISUAL)))
+        text_embedder: LocalTextEmbedder | None = None
+        text_reason = ""
+        if isinstance(text_model, NoTextModel):
+            text_reason = f"{text_model.reason}: {text_model.remedy}"
+        else:
+            text_embedder = LocalTextEmbedder(text_model, threads=settings.embedding.threads)
+            resources.callback(text_embedder.close)
+        names = {
+            Channel.VISUAL: "" if settings.clip_runpod_url else clip_name(settings, in_use.get(Channel.VISUAL)),
+            Channel.TRANSCRIPT: "" if isinstance(text_model, NoTextModel) else name_of(text_model, settings),
+        }
+        yield Models(embedder, text_embedder, text_reason, names, in_use)
+
+
+@asynccontextmanager
+async def open_named(settings: Settings, channel: Channel, name: str) -> AsyncIterator[Embedder | TextEmbedder]:
+    """Open a model of this machine for ``channel``, whatever is in use. Raises ModelInvalid."""
+    embedding = settings.embedding
+    opened: LocalEmbedder | LocalTextEmbedder
+    if channel is Channel.VISUAL:
+        folder = resolve_model(name, models_folder(settings))
+        opened = LocalEmbedder(folder, threads=embedding.threads, batch_size=embedding.batch_size)
+    else:
+        found = find_text_model(name, models_folder(settings))
+        if isinstance(found, NoTextModel):
+            raise ModelInvalid(f"There is no text model: {found.reason}.", remedy=found.remedy)
+        opened = LocalTextEmbedder(found, threads=embedding.threads)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def clip_name(settings: Settings, in_use: NamedModel | None) -> str:
+    """Return what the CLIP model of this process is opened by."""
+    if settings.embedding.model != AUTO:
+        return settings.embedding.model
+    return POCKET if in_use is None else in_use.name or in_use.model.model_id
+
+
+def name_of(folder: Path, settings: Settings) -> str:
+    """Return what opens the text model in ``folder`` again."""
+    return folder.name if folder.parent == models_folder(settings) else str(folder.resolve())
+
+
+def models_folder(settings: Settings) -> Path:
+    """Return the folder of the installed models."""
+    return settings.data_dir / "models"
+
+
+def open_clip(settings: Settings, in_use: NamedModel | None = None) -> AbstractAsyncContextManager[Embedder]:
     """Return the CLIP model that ``settings`` name, to be entered: in the process or over HTTP.
+
+    Args:
+        in_use: what the library is indexed with, for settings that leave the choice to it.
 
     Entering raises ModelInvalid or SettingsInvalid. A service is left alone where the settings say skip.
     """
@@ -94,8 +208,8 @@ def open_clip(settings: Settings) -> AbstractAsyncContextManager[Embedder]:
         keys=revealed(settings.embedding.keys) or "",
         scheme=settings.clip_auth_scheme,
         max_retries=settings.clip_text_embedding_max_retries,
-        model=settings.embedding.model,
-        models_dir=settings.data_dir / "models",
+        model=clip_name(settings, in_use),
+        models_dir=models_folder(settings),
         threads=settings.embedding.threads,
         batch_size=settings.embedding.batch_size,
         discover=settings.calls_clip,
@@ -160,21 +274,26 @@ def search_config(settings: Settings, text_missing: str = "") -> SearchConfig:
     )
 
 
-def _text_embedder(found: Path | NoTextModel, threads: int) -> tuple[LocalTextEmbedder | None, str]:
-    if isinstance(found, NoTextModel):
-        return None, f"{found.reason}: {found.remedy}"
-    return LocalTextEmbedder(found, threads=threads), ""
-
-
-def _index(
-    settings: Settings, embedder: Embedder, text_embedder: TextEmbedder | None, catalogue: Catalogue
-) -> IndexLibrary:
-    decoder = open_decoder(settings)
+def _index(settings: Settings, models: Models, catalogue: Catalogue) -> IndexLibrary:
+    ingest = settings.ingest
+    decoder = IsolatedDecoder(
+        DecodeRules(
+            min_scene_s=ingest.min_scene_s,
+            max_scene_s=ingest.max_scene_s,
+            keyframes_per_scene=ingest.keyframes_per_scene,
+            thumbnail_px=ingest.thumbnail_px,
+            max_duration_s=ingest.max_duration_s,
+            max_frame_px=ingest.max_frame_px,
+            max_scenes=ingest.max_scenes,
+        ),
+        timeout_s=ingest.timeout_s,
+        max_memory_bytes=ingest.max_memory_bytes,
+    )
     return IndexLibrary(
         decoder=decoder,
         transcripts=SidecarReader(),
-        embedder=embedder,
-        text_embedder=text_embedder,
+        embedder=models.embedder,
+        text_embedder=models.text_embedder,
         catalogue=catalogue,
         artefacts=artefact_folder(settings),
         decoding_fingerprint=decoder.fingerprint,

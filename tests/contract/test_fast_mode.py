@@ -16,7 +16,6 @@ from heimdex.media.decode import decode_video
 from heimdex.media.isolated import IsolatedDecoder
 from heimdex.media.journey import Journey
 from heimdex.media.rules import SCENEDETECT, DecodeRules
-from heimdex.ports import EmbeddingModel
 from heimdex.testing.clips import Shot, picture, play, write_clip
 from heimdex.testing.films import Sound, Text, write_film
 
@@ -89,7 +88,7 @@ def test_text_and_sound_are_whole_in_the_fast_mode(tmp_path: Path) -> None:
 def test_other_rules_make_other_scenes_and_a_full_pass_covers_a_fast_one() -> None:
     def of(rules: DecodeRules) -> str:
         decoding = IsolatedDecoder(rules, timeout_s=60, max_memory_bytes=2 << 30).fingerprint
-        return fingerprint.of_settings(decoding, EmbeddingModel("m", "1", 8, ""), None)
+        return fingerprint.of_settings(decoding)
 
     full, fast, other = of(RULES), of(FAST), of(replace(RULES, detector=SCENEDETECT))
 

@@ -28,7 +28,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert settings.database_url is None
     assert settings.clip_runpod_url is None
     assert settings.weight_visual == 0.25
-    assert settings.embedding.model == "pocket"
+    assert settings.embedding.model == "auto"
     assert settings.data_dir == Path(platformdirs.user_data_dir("heimdex", appauthor=False))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from heimdex.cli.catch_up import catch_up, fill_bars
 from heimdex.cli.index import line, progress_bar, summary
 from heimdex.cli.output import remark, say, say_json
 from heimdex.cli.running import find_server
@@ -63,6 +64,8 @@ async def _demo(settings: Settings, listener: socket.socket | None, as_json: boo
         remark("indexing the demo videos; a second time takes no time.")
         with progress_bar() as on_event:
             report = await library.index.run([FOLDER], on_event)
+        with fill_bars() as bars:
+            await catch_up(library, bars)
         await warm_up(library)
         answers = [await search_library(library, check(query, limit=_SHOWN)) for query in EXAMPLES]
         if as_json:

@@ -18,9 +18,11 @@ from heimdex.cli.output import plain, say, say_json
 from heimdex.cli.running import find_server
 from heimdex.cli.start import start
 from heimdex.domain.errors import HeimdexError
+from heimdex.domain.query import Channel
 
 if TYPE_CHECKING:
     from heimdex.settings import Settings
+    from heimdex.wiring import InUse
 
 LEAST_FREE_BYTES = 1 << 30
 _MODEL_TIMEOUT_S = 60.0
@@ -127,7 +129,7 @@ async def _picture_model(settings: Settings) -> str:
 
     from heimdex.wiring import open_clip
 
-    async with open_clip(settings) as embedder:
+    async with open_clip(settings, (await _in_use(settings)).get(Channel.VISUAL)) as embedder:
         text = await embedder.embed_texts(["red car", "빨간 자동차"], timeout_s=_MODEL_TIMEOUT_S)
         image = await embedder.embed_images([np.zeros((32, 32, 3), np.uint8)], timeout_s=_MODEL_TIMEOUT_S)
         model = embedder.model
@@ -139,11 +141,23 @@ async def _picture_model(settings: Settings) -> str:
     return f"{model.model_id}{place}, {model.dim}-d, unit vectors{notice}"
 
 
+async def _in_use(settings: Settings) -> InUse:
+    """Return what the library is indexed with; nothing when the database does not say: its own check tells."""
+    from heimdex.wiring import open_spaces
+
+    try:
+        async with open_spaces(settings) as store:
+            return await store.spaces.in_use()
+    except HeimdexError:
+        return {}
+
+
 async def _text_model(settings: Settings) -> Finding | str:
     from heimdex.embedding.text_choice import NoTextModel, find_text_model
     from heimdex.embedding.text_local import LocalTextEmbedder
 
-    folder = find_text_model(settings.embedding.text_model, settings.data_dir / "models")
+    in_use = (await _in_use(settings)).get(Channel.TRANSCRIPT)
+    folder = find_text_model(settings.embedding.text_model, settings.data_dir / "models", in_use)
     if isinstance(folder, NoTextModel):
         detail = f"{folder.reason}; spoken words are found, their meaning is not"
         return Finding("text model", "optional", detail, folder.remedy)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from heimdex.cli.catch_up import catch_up, fill_bars
 from heimdex.cli.exits import ExitCode
 from heimdex.cli.output import plain, remark, say, say_json
 from heimdex.cli.start import start
@@ -70,7 +71,10 @@ async def _run(settings: Settings, paths: list[Path], as_json: bool) -> IndexRep
 
     async with open_library(settings) as library:
         with json_lines() if as_json else progress_bar() as on_event:
-            return await library.index.run(paths, on_event)
+            report = await library.index.run(paths, on_event)
+        with fill_bars(quiet=as_json) as bars:
+            await catch_up(library, bars)
+        return report
 
 
 @contextmanager

@@ -20,7 +20,9 @@ from heimdex.cli import (
     explain,
     index,
     keygen,
+    model_change,
     models,
+    reembed,
     route,
     search,
     serve,
@@ -74,9 +76,12 @@ app.command("serve")(serve.serve)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("keygen")(keygen.keygen)
+app.command("reembed")(reembed.reembed)
 app.command("embed-service")(embed_service.embed_service)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
+for change in (model_change.use, model_change.compare, model_change.rollback):
+    models.app.command()(change)
 app.add_typer(models.app, name="models")
 app.add_typer(tag.app, name="tag")
 

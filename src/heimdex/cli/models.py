@@ -10,10 +10,12 @@ import typer
 
 from heimdex.cli.output import console, remark, say, say_json
 from heimdex.cli.start import start
-from heimdex.domain.errors import BadRequest
+from heimdex.domain.errors import BadRequest, ModelInUse
+from heimdex.domain.query import Channel
 
 if TYPE_CHECKING:
     from heimdex.embedding.shelf import Shelved
+    from heimdex.ports.spaces import Space
     from heimdex.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Models for pictures and for the meaning of text.")
@@ -33,12 +35,13 @@ def list_(as_json: _AsJson = False) -> None:
 
     settings = start()
     shelved = list_models(_folder(settings))
+    in_use = _names_in_use(settings, asyncio.run(_spaces(settings)))
     if as_json:
-        say_json({"models": [_described(entry, settings) for entry in shelved]})
+        say_json({"models": [_described(entry, in_use) for entry in shelved]})
         return
     for entry in shelved:
         known = entry.known
-        state = "in use" if _in_use(entry, settings) else "installed" if entry.model else "to fetch"
+        state = "in use" if entry.name in in_use else "installed" if entry.model else "to fetch"
         facts = f"{known.dim}-d, {known.licence}, {', '.join(known.languages)}" if known else "your own"
         say(f"{entry.name}  [{entry.kind}, {'broken' if entry.problem else state}]  {facts}")
         if note := entry.problem or (known.notes if known else ""):
@@ -136,16 +139,25 @@ def verify(name: _Name, as_json: _AsJson = False) -> None:
 
 @app.command()
 def remove(name: _Name, as_json: _AsJson = False) -> None:
-    """Delete a model's files. Vectors in the library stay.
+    """Delete a model's files, and its vectors in the library. The model in use stays; of the built-in one, the files.
 
     \b
     heimdex models remove ViT-B-32__openai
     """
+    from heimdex.embedding.registry import POCKET
     from heimdex.embedding.shelf import remove_model
 
-    remove_model(name, _folder(start()))
+    settings = start()
+    everything = asyncio.run(_spaces(settings))
+    meant = {space.model.space for space in everything if name in (space.name, space.model.model_id)}
+    spaces = [space for space in everything if space.model.space in meant]
+    if name in _names_in_use(settings, everything):
+        raise ModelInUse(name)
+    asyncio.run(_forget(settings, spaces))
+    if not spaces or (name != POCKET and (_folder(settings) / name).is_dir()):
+        remove_model(name, _folder(settings))
     if as_json:
-        say_json({"removed": name})
+        say_json({"removed": name, "scenes": sum(space.scenes for space in spaces)})
     else:
         say(f"{name} is removed")
 
@@ -155,24 +167,20 @@ def _folder(settings: Settings) -> Path:
 
 
 def _installed(name: str, kind: str, folder: Path, as_json: bool) -> None:
-    setting = "HEIMDEX_EMBEDDING__TEXT_MODEL" if kind == "text" else "HEIMDEX_EMBEDDING__MODEL"
     if as_json:
-        say_json({"model": name, "kind": kind, "path": str(folder), "setting": setting})
+        say_json({"model": name, "kind": kind, "path": str(folder)})
         return
     say(f"{name} is installed in {folder}")
-    if kind == "clip":
-        say(f"to use it: {setting}={name}, then index again")
-    else:
-        say("it is used from now on for what is indexed; index again for what already is")
+    say(f"to use it: heimdex reembed --model {name}, then heimdex models use {name}")
 
 
-def _described(entry: Shelved, settings: Settings) -> dict[str, Any]:
+def _described(entry: Shelved, in_use: set[str]) -> dict[str, Any]:
     known, model = entry.known, entry.model
     return {
         "name": entry.name,
         "kind": entry.kind,
         "installed": entry.folder is not None,
-        "in_use": _in_use(entry, settings),
+        "in_use": entry.name in in_use,
         "path": str(entry.folder) if entry.folder else None,
         "dim": model.dim if model else known.dim if known else None,
         "revision": model.revision if model else None,
@@ -183,11 +191,32 @@ def _described(entry: Shelved, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _in_use(entry: Shelved, settings: Settings) -> bool:
-    from heimdex.embedding.text_choice import find_text_model
+async def _spaces(settings: Settings) -> list[Space]:
+    """Return what the library has vectors of; nothing where there is no library yet, which is not made for this."""
+    from heimdex.wiring import open_spaces
 
-    if entry.folder is None or entry.problem:
-        return False
-    if entry.kind == "clip":
-        return settings.clip_runpod_url is None and settings.embedding.model in (entry.name, str(entry.folder))
-    return find_text_model(settings.embedding.text_model, _folder(settings)) == entry.folder
+    if settings.database_url is None and not (settings.data_dir / "postgres").is_dir():
+        return []
+    async with open_spaces(settings) as store:
+        return await store.spaces.all()
+
+
+async def _forget(settings: Settings, spaces: list[Space]) -> None:
+    from heimdex.wiring import open_spaces
+
+    if spaces:
+        async with open_spaces(settings) as store:
+            for space in spaces:
+                await store.spaces.remove(space.channel, space.model)
+
+
+def _names_in_use(settings: Settings, spaces: list[Space]) -> set[str]:
+    """Return the names of the models that this machine would open for a search."""
+    from heimdex.embedding.text_choice import NoTextModel, find_text_model
+    from heimdex.ports.spaces import NamedModel
+    from heimdex.wiring import clip_name, name_of
+
+    in_use = {space.channel: NamedModel(space.model, space.name) for space in spaces if space.active}
+    text = find_text_model(settings.embedding.text_model, _folder(settings), in_use.get(Channel.TRANSCRIPT))
+    names = set() if isinstance(text, NoTextModel) else {name_of(text, settings)}
+    return names if settings.clip_runpod_url else names | {clip_name(settings, in_use.get(Channel.VISUAL))}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from heimdex.cli.follow import following
 from heimdex.cli.output import remark, say, say_json
 from heimdex.cli.running import announced, find_server, new_server
 from heimdex.cli.start import start
@@ -22,7 +23,7 @@ from heimdex.domain.errors import BadRequest, HeimdexError
 
 if TYPE_CHECKING:
     from heimdex.settings import Settings
-    from heimdex.web.library import Library
+    from heimdex.wiring import Library
 
 
 class AddressUnusable(HeimdexError):
@@ -130,7 +131,8 @@ async def serve_library(
         timeout_graceful_shutdown=3,
     )  # fmt: skip
     with announced(settings.data_dir, new_server(url, instance, settings)):
-        await Server(options).serve(sockets=[listener])
+        async with following(library):
+            await Server(options).serve(sockets=[listener])
 
 
 def _only_this_machine(host: str) -> None:

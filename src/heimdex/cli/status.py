@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from heimdex.cli.output import remark, say, say_json
+from heimdex.cli.reembed import describe_space, line_of
 from heimdex.cli.start import start
 
 if TYPE_CHECKING:
     from heimdex.domain.media import LibraryStatus
+    from heimdex.ports.spaces import Space
     from heimdex.settings import Settings
 
 
@@ -23,7 +25,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As a JSON objec
     heimdex status --json | jq .coverage
     """
     settings = start()
-    found = describe(asyncio.run(_read(settings)))
+    library, spaces = asyncio.run(_read(settings))
+    found = describe(library) | {"models": [describe_space(space) for space in spaces]}
     found["data_dir"] = str(settings.data_dir)
     if as_json:
         say_json(found)
@@ -33,6 +36,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As a JSON objec
     )
     for channel, coverage in found["coverage"].items():
         say(f"  {channel:<11} finds {coverage['scenes']} scenes ({coverage['fraction']:.0%})")
+    for space in spaces:
+        say(line_of(space))
     for file in found["unreadable"]:
         say(f"  not searchable: {file['path']}: {file['explanation']}. {file['remedy']}")
     for path in found["missing"]:
@@ -41,11 +46,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="As a JSON objec
         remark("nothing is indexed yet: heimdex index ~/Videos, or heimdex demo.")
 
 
-async def _read(settings: Settings) -> LibraryStatus:
+async def _read(settings: Settings) -> tuple[LibraryStatus, list[Space]]:
     from heimdex.wiring import open_library
 
     async with open_library(settings) as library:
-        return await library.catalogue.status()
+        return await library.catalogue.status(), await library.spaces.all()
 
 
 def describe(found: LibraryStatus) -> dict[str, Any]:

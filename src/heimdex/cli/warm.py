@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from heimdex.domain.errors import HeimdexError
 if TYPE_CHECKING:
     from heimdex.domain.query import SearchRequest
     from heimdex.domain.results import SearchAnswer
-    from heimdex.wiring import Library
+    from heimdex.wiring import Library, Models
 
 #: reading a large model from a slow disk
 _LOAD_S = 120.0
@@ -21,12 +22,18 @@ async def warm_up(library: Library) -> None:
 
     A service elsewhere is not asked: it loads its model itself, and may not answer at all.
     """
-    if library.loads_clip:
-        with suppress(HeimdexError):
-            await library.embedder.embed_texts(["warm up"], timeout_s=_LOAD_S)
-    if library.text_embedder:
-        with suppress(HeimdexError):
-            await library.text_embedder.embed_queries(["warm up"], timeout_s=_LOAD_S)
+    with suppress(HeimdexError):
+        await warm(library, loads_clip=library.loads_clip)
+
+
+async def warm(models: Library | Models, *, loads_clip: bool) -> None:
+    """Let both models answer once. Raises what they raise, after both were asked."""
+    asked = [models.embedder.embed_texts(["warm up"], timeout_s=_LOAD_S)] if loads_clip else []
+    if models.text_embedder:
+        asked.append(models.text_embedder.embed_queries(["warm up"], timeout_s=_LOAD_S))
+    for result in await asyncio.gather(*asked, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 async def search_cold(library: Library, wanted: SearchRequest) -> SearchAnswer:

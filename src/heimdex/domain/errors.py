@@ -12,6 +12,8 @@ HeimdexError
 │   └── EmbedderUnauthorized
 ├── ModelInvalid          a model folder that cannot be used
 ├── DimensionMismatch
+├── CoverageIncomplete
+├── ModelInUse
 ├── StoreUnavailable
 │   └── StoreTimeout
 └── MigrationFailed
@@ -121,6 +123,29 @@ class DimensionMismatch(HeimdexError):
             f"The library holds {stored}-d vectors; {model_id} makes {got}-d ones.",
             remedy=f"Run `heimdex reembed --model {model_id}`, or restore the former model.",
         )
+
+
+class CoverageIncomplete(HeimdexError):
+    """A model was to be used that does not know the whole library yet."""
+
+    code = "coverage_incomplete"
+    http_status = 409
+
+    def __init__(self, model_id: str, videos: int, scenes: int) -> None:
+        super().__init__(
+            f"{model_id} does not cover the library yet: {videos} videos with {scenes} scenes would not be found.",
+            remedy=f"`heimdex reembed --model {model_id}` goes on; or use it at once with --anyway.",
+        )
+
+
+class ModelInUse(HeimdexError):
+    """The model in use cannot be removed."""
+
+    code = "model_in_use"
+    http_status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is in use.", remedy="Use another first: `heimdex models use NAME`.")
 
 
 class StoreUnavailable(HeimdexError):

@@ -13,6 +13,8 @@ from heimdex.domain.errors import ModelInvalid
 
 Kind = Literal["clip", "text"]
 POCKET = "pocket"
+#: the value of a setting that leaves the choice to the library
+AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,13 @@ def installed_folder(model: KnownModel, models_dir: Path) -> Path:
 def resolve_model(name: str, models_dir: Path) -> Path:
     """Return the folder of the CLIP model that ``name`` means.
 
-    In this order: the built-in model, the registry's name of an installed model, a folder inside
-    ``models_dir``, the path of a folder.
+    ``auto`` is the built-in model. Otherwise in this order: the built-in model, the registry's name of an
+    installed model, a folder inside ``models_dir``, the path of a folder.
 
     Raises:
         ModelInvalid: not installed, or no such model; the remedy is the command that brings it.
     """
-    known = find_known(name)
+    known = find_known(POCKET if name == AUTO else name)
     if known is not None:
         if known.kind != "clip":
             raise ModelInvalid(

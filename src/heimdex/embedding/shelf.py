@@ -11,10 +11,18 @@ import numpy as np
 
 from heimdex.domain.errors import BadRequest, HeimdexError, ModelInvalid, NotFound
 from heimdex.embedding.checksum import file_sha256
-from heimdex.embedding.folder import read_clip_folder
+from heimdex.embedding.folder import BRING_AGAIN, read_clip_folder
 from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.lock import read_lock
-from heimdex.embedding.registry import Kind, KnownModel, installed_folder, known_models, pocket_folder
+from heimdex.embedding.registry import (
+    Kind,
+    KnownModel,
+    find_known,
+    how_to_install,
+    installed_folder,
+    known_models,
+    pocket_folder,
+)
 from heimdex.embedding.text_local import TEXT_MODEL_FILE, LocalTextEmbedder, read_text_folder
 from heimdex.ports import EmbeddingModel
 
@@ -44,6 +52,29 @@ def list_models(models_dir: Path) -> list[Shelved]:
     names = {model.id for model in known}
     own = sorted(p for p in models_dir.glob("*") if p.is_dir() and not p.name.startswith(".") and p.name not in names)
     return listed + [_shelved(folder.name, kind_of(folder), folder, None) for folder in own]
+
+
+def find_model(name: str, models_dir: Path) -> Shelved:
+    """Return the model of either kind that ``name`` means: a registry name, a folder in ``models_dir``, or a path.
+
+    Raises:
+        ModelInvalid: it is not here, or cannot be used.
+    """
+    known = find_known(name)
+    places = [installed_folder(known, models_dir)] if known else [models_dir / name, Path(name).expanduser()]
+    folder = next((place for place in places if name and place.is_dir()), None)
+    if folder is None:
+        remedy = how_to_install(known) if known else "`heimdex models list` shows what is installed."
+        raise ModelInvalid(f"The model {name!r} is not installed.", remedy=remedy)
+    found = _shelved(
+        known.id if known else name if folder.parent == models_dir else str(folder.resolve()),
+        known.kind if known else kind_of(folder),
+        folder,
+        known,
+    )
+    if found.model is None:
+        raise ModelInvalid(found.problem, remedy=BRING_AGAIN)
+    return found
 
 
 def kind_of(folder: Path) -> Kind:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heimdex.domain.errors import ModelInvalid
-from heimdex.embedding.registry import KnownModel, find_known, how_to_install, installed_folder, known_models
+from heimdex.embedding.registry import AUTO, KnownModel, find_known, how_to_install, installed_folder, known_models
+from heimdex.ports.spaces import NamedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +18,20 @@ class NoTextModel:
     remedy: str
 
 
-def find_text_model(setting: str, models_dir: Path) -> Path | NoTextModel:
+def find_text_model(setting: str, models_dir: Path, in_use: NamedModel | None = None) -> Path | NoTextModel:
     """Return the folder that ``HEIMDEX_EMBEDDING__TEXT_MODEL`` means.
 
-    ``auto`` takes the first installed model of the registry, many languages before one; ``none``
-    switches the channel off; anything else is a name or a folder.
+    ``auto`` takes the model that the library is indexed with, else the first installed one of the
+    registry, many languages before one; ``none`` switches the channel off; anything else is a name
+    or a folder.
 
     Raises:
         ModelInvalid: a model was named and is not there. `auto` never raises.
     """
     if setting in ("none", "off", ""):
         return NoTextModel("switched off by HEIMDEX_EMBEDDING__TEXT_MODEL", "Set it to auto.")
-    if setting == "auto":
-        return _first_installed(models_dir)
+    if setting == AUTO:
+        return _first_installed(models_dir) if in_use is None else _in_use(in_use, models_dir)
     known = find_known(setting)
     if known is not None:
         return _installed(known, models_dir)
@@ -40,6 +42,14 @@ def find_text_model(setting: str, models_dir: Path) -> Path | NoTextModel:
         f"There is no text model {setting!r}: neither a name that heimdex knows nor a folder.",
         remedy="`heimdex models list` shows the names; HEIMDEX_EMBEDDING__TEXT_MODEL=auto takes what is installed.",
     )
+
+
+def _in_use(in_use: NamedModel, models_dir: Path) -> Path | NoTextModel:
+    name = in_use.name or in_use.model.model_id
+    try:
+        return find_text_model(name, models_dir)
+    except ModelInvalid as error:
+        return NoTextModel(f"the library is indexed with {name}, which is not here", error.remedy)
 
 
 def _first_installed(models_dir: Path) -> Path | NoTextModel:

@@ -11,19 +11,17 @@ import json
 from collections.abc import Sequence
 
 from heimdex.domain.media import Segment
-from heimdex.ports import EmbeddingModel
 
 #: of the steps after decoding: raised when they make something else from the same input
-_VERSION = 1
+_VERSION = 2
 #: ends the fingerprint of what the fast mode made: a full pass is worth more, never less
 FAST = "~fast"
 
 
-def of_settings(decoding: str, visual: EmbeddingModel, meaning: EmbeddingModel | None) -> str:
-    """Return the part that all files of a run share."""
-    models = [[m.model_id, m.revision, m.dim] if m else None for m in (visual, meaning)]
+def of_settings(decoding: str) -> str:
+    """Return the part that all files of a run share. Models are no part: `heimdex.ingest.backfill` follows them."""
     full = decoding.removesuffix(FAST)
-    return _digest([_VERSION, full, *models]) + decoding[len(full) :]
+    return _digest([_VERSION, full]) + decoding[len(full) :]
 
 
 def with_text(settings: str, said: Sequence[Segment], told: Sequence[Segment] = ()) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, HeimdexError
@@ -54,10 +53,11 @@ class IndexLibrary:
         """
         self._artefacts = Artefacts(artefacts)
         self._stop = threading.Event()
-        self._embedder, self._text_embedder = embedder, text_embedder
+        self._embedder = embedder
         self._decoder = FileDecoder(
             decoder, transcripts, catalogue, self._artefacts,
-            decoding=decoding_fingerprint, limits=limits_fingerprint, settings="", stop=self._stop,
+            decoding=decoding_fingerprint, limits=limits_fingerprint,
+            settings=fingerprint.of_settings(decoding_fingerprint), stop=self._stop,
         )  # fmt: skip
         self._publisher = Publisher(
             embedder, text_embedder, catalogue, self._artefacts, root=artefacts, batch_size=batch_size,
@@ -77,7 +77,7 @@ class IndexLibrary:
         """
         self._stop.clear()
         offered = await asyncio.to_thread(find_videos, paths)
-        self._decoder = replace(self._decoder, settings=await self._settings_fingerprint())
+        await self._know_the_model()
         await asyncio.to_thread(self._artefacts.sweep)
         progress = Progress(await asyncio.to_thread(weigh, offered.videos), on_event)
         outcomes: dict[Path, FileOutcome] = {}
@@ -97,14 +97,11 @@ class IndexLibrary:
             self._stop.set()  # a thread that still decodes ends at its next sign of life
         return IndexReport(tuple(outcomes[path] for path in offered.videos if path in outcomes), offered.ignored)
 
-    async def _settings_fingerprint(self) -> str:
+    async def _know_the_model(self) -> None:
         try:
-            model = self._embedder.model
+            _ = self._embedder.model
         except EmbedderUnavailable:  # a service that was not asked yet
             await self._embedder.embed_texts(["which model"], timeout_s=_FIRST_ANSWER_S)
-            model = self._embedder.model
-        text_model = self._text_embedder.model if self._text_embedder else None
-        return fingerprint.of_settings(self._decoder.decoding, model, text_model)
 
     async def _decode_all(
         self,

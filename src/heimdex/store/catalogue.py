@@ -21,6 +21,7 @@ from heimdex.store.spaces import Spaces
 from heimdex.store.telling import GONE, check_told, read_stored, segment_of, write_told
 
 _SQL = load_queries("catalogue")
+_SPACES = load_queries("vector_spaces")
 
 
 class PostgresCatalogue:
@@ -115,6 +116,7 @@ class PostgresCatalogue:
                 "tenant": self._tenant, "sha256": video.file.sha256, "video_id": video.video_id,
                 "fingerprint": video.fingerprint,
             }  # fmt: skip
+            await connection.execute(_SPACES["share_publishing"], values)
             await connection.execute(_SQL["lock_content"], {**values, "tenant": str(self._tenant)})
             cursor = await connection.execute(_SQL["former_videos"], values)
             former = [row[0] for row in await cursor.fetchall()]

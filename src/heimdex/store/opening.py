@@ -22,6 +22,7 @@ from heimdex.store.queries import load_queries
 from heimdex.store.scene_index import PostgresSceneIndex
 from heimdex.store.shelf import PostgresShelf
 from heimdex.store.tags import PostgresTags
+from heimdex.store.vector_spaces import PostgresVectorSpaces
 
 _SQL = load_queries("catalogue")
 
@@ -35,6 +36,7 @@ class Store:
     shelf: PostgresShelf
     preferences: PostgresPreferences
     tags: PostgresTags
+    spaces: PostgresVectorSpaces
     database: Database
     #: libpq URL, with its password if it has one: not for logs
     url: str
@@ -70,7 +72,7 @@ async def open_store(
             await database.run(lambda connection: _add_tenant(connection, tenant))
             yield Store(
                 PostgresCatalogue(database), PostgresSceneIndex(database), PostgresShelf(database),
-                PostgresPreferences(database), PostgresTags(database), database, url,
+                PostgresPreferences(database), PostgresTags(database), PostgresVectorSpaces(database), database, url,
             )  # fmt: skip
         finally:
             await database.close()

@@ -55,16 +55,21 @@ class Spaces:
 
 
 async def register(connection: Connection, tenant: UUID, channel: Channel, model: EmbeddingModel) -> str:
-    """Note, inside the tenant's transaction, that its newest vectors of ``channel`` are of this space."""
+    """Note, inside the tenant's transaction, that it has vectors of this space; return the name of its table.
+
+    The first space of a channel is in use at once; a later one only when it is switched to
+    (`heimdex.store.vector_spaces`).
+    """
+    relation = relation_of(channel, model)
     values = {
-        "tenant": tenant, "relation": relation_of(channel, model), "channel": channel.value,
+        "tenant": tenant, "relation": relation, "channel": channel.value,
         "model_id": model.model_id, "revision": model.revision, "dim": model.dim,
     }  # fmt: skip
-    cursor = await connection.execute(_SQL["is_active"], values)
+    cursor = await connection.execute(_SQL["is_settled"], values)
     if await cursor.fetchone() is None:
-        await connection.execute(_SQL["deactivate"], values)
-        await connection.execute(_SQL["activate"], values)
-    return relation_of(channel, model)
+        await connection.execute(_SQL["lock_channel"], values)
+        await connection.execute(_SQL["introduce"], values)
+    return relation
 
 
 async def _create(connection: Connection, relation: str, dim: int) -> None:

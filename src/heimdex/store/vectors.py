@@ -28,8 +28,20 @@ async def write_vectors(
 ) -> None:
     """Write the vectors of a video's scenes, one row for each keyframe or text of a scene; the table must be there."""
     relation = await register(connection, tenant, channel, model)
-    if not vectors:
-        return
+    if vectors:
+        await _copy(connection, tenant, relation, vectors)
+    counts = [len(rows) for _, rows in vectors]
+    # also where there was nothing to embed: the space covers the video
+    await connection.execute(
+        _SQL["add_video_space"],
+        {
+            "tenant": tenant, "video_id": video_id, "relation": relation,
+            "scenes": len(counts), "frames": sum(counts), "frames_max": max(counts, default=1),
+        },
+    )  # fmt: skip
+
+
+async def _copy(connection: Connection, tenant: UUID, relation: str, vectors: Sequence[tuple[SceneId, Matrix]]) -> None:
     await connection.execute(_SQL["stage_vectors"])
     await connection.execute(_SQL["empty_stage"])
     block = copy_block(
@@ -40,11 +52,3 @@ async def write_vectors(
     async with connection.cursor() as cursor, cursor.copy(_SQL["copy_vectors"]) as copy:
         await copy.write(block)
     await connection.execute(on_relation(_SQL["add_vectors"], relation), {"tenant": tenant})
-    counts = [len(rows) for _, rows in vectors]
-    await connection.execute(
-        _SQL["add_video_space"],
-        {
-            "tenant": tenant, "video_id": video_id, "relation": relation,
-            "scenes": len(counts), "frames": sum(counts), "frames_max": max(counts),
-        },
-    )  # fmt: skip

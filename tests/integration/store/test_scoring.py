@@ -9,6 +9,7 @@ import pytest
 
 from heimdex.domain.errors import StoreUnavailable
 from heimdex.domain.ids import SceneId, uuid7
+from heimdex.domain.query import Channel
 from heimdex.ports import EmbeddingModel, IndexedVideo, Vector
 from heimdex.store import Store
 from heimdex.store.database import Connection
@@ -53,6 +54,8 @@ async def test_the_view_shows_the_best_keyframe_of_the_active_space(store: Store
     await store.catalogue.publish(video)
     other = made_up_video([""], content="b", visual=[unit_rows(3, 12)], visual_model=newer, seed=4)
     await store.catalogue.publish(other)
+    assert await ask(store, "SELECT embedding_visual_clip FROM video_scenes") == [(None,)]
+    await store.spaces.use(Channel.VISUAL, newer)
 
     found = dict(await ask(store, "SELECT scene_id, embedding_visual_clip::text FROM video_scenes"))
     # the file of the first video was overwritten, so only the newer space has a scene

@@ -31,9 +31,11 @@ def test_a_folder_is_added_verified_used_and_removed(run: Any, tmp_path: Path, m
     listed = {entry["name"]: entry for entry in json.loads(run("models", "list", "--json").out)["models"]}
 
     assert added.code == 0
-    assert "HEIMDEX_EMBEDDING__MODEL=mine" in added.out
+    assert "heimdex models use mine" in added.out
     assert (verified["model"], verified["dim"]) == ("mine", 16)
     assert listed["mine"]["in_use"]
+    assert "is in use" in run("models", "remove", "mine").err
+    monkeypatch.delenv("HEIMDEX_EMBEDDING__MODEL")
     assert run("models", "remove", "mine").code == 0
     assert run("models", "remove", "mine").code == 1
 
@@ -48,7 +50,7 @@ def test_a_model_is_pulled_by_its_name(run: Any, monkeypatch: pytest.MonkeyPatch
 
     done = run("models", "pull", "ViT-B-32__openai", "--accept-change", "--json")
 
-    assert json.loads(done.out)["setting"] == "HEIMDEX_EMBEDDING__MODEL"
+    assert json.loads(done.out)["kind"] == "clip"
     assert run("models", "pull", "no-such-model").code == 2
 
 

@@ -28,13 +28,24 @@ SELECT tenant_id, scene_id, frame_no, {name}::text AS relation, v::halfvec AS v 
 -- name: visual_view
 CREATE OR REPLACE VIEW visual_vectors WITH (security_invoker = true) AS {parts};
 
--- name: is_active
-SELECT 1 FROM embedding_space WHERE tenant_id = %(tenant)s AND relation = %(relation)s AND active;
+-- name: is_settled
+-- The space is known, and one of its channel is in use: nothing to do.
+SELECT 1 FROM embedding_space
+WHERE tenant_id = %(tenant)s AND relation = %(relation)s
+  AND EXISTS (SELECT 1 FROM embedding_space a
+              WHERE a.tenant_id = %(tenant)s AND a.channel = %(channel)s AND a.active);
 
--- name: deactivate
-UPDATE embedding_space SET active = false WHERE tenant_id = %(tenant)s AND channel = %(channel)s AND active;
+-- name: lock_channel
+-- Those who change which space is in use take turns.
+SELECT pg_advisory_xact_lock(hashtextextended('spaces ' || %(tenant)s::text || %(channel)s, 0));
 
--- name: activate
-INSERT INTO embedding_space (tenant_id, relation, channel, model_id, revision, dim, active)
-VALUES (%(tenant)s, %(relation)s, %(channel)s, %(model_id)s, %(revision)s, %(dim)s, true)
-ON CONFLICT (tenant_id, relation) DO UPDATE SET active = true;
+-- name: introduce
+-- The first space of a channel is in use at once.
+INSERT INTO embedding_space (tenant_id, relation, channel, model_id, revision, dim, active, activated_at)
+SELECT %(tenant)s, %(relation)s, %(channel)s, %(model_id)s, %(revision)s, %(dim)s,
+       first.yes, CASE WHEN first.yes THEN now() END
+FROM (SELECT NOT EXISTS (SELECT 1 FROM embedding_space a
+                         WHERE a.tenant_id = %(tenant)s AND a.channel = %(channel)s AND a.active) AS yes) first
+ON CONFLICT (tenant_id, relation) DO UPDATE SET
+    active = embedding_space.active OR excluded.active,
+    activated_at = coalesce(excluded.activated_at, embedding_space.activated_at);

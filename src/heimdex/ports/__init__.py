@@ -1,7 +1,7 @@
 """Every Protocol between the use cases and the outside, in the words of the domain.
 
 Adapters satisfy these structurally; `tests/contract/` holds one suite per port, run over each
-adapter and over the fake in `heimdex.testing`.
+adapter and over the fake in `heimdex.testing`. What a change of model needs stands in `heimdex.ports.spaces`.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ class EmbeddingModel:
     calibration: Calibration | None = None
     #: primary language tags of the texts that it can read, such as ``en``; empty when it does not say
     languages: tuple[str, ...] = ()
+
+    @property
+    def space(self) -> tuple[str, str, int]:
+        """What two models must share for their vectors to be compared."""
+        return self.model_id, self.revision, self.dim
 
 
 class Embedder(Protocol):
