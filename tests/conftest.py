@@ -9,10 +9,15 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from heimdex.store import EmbeddedPostgres, Store, open_store
 from heimdex.store.migrate import migrate
+
+# how long an example takes is the machine's business
+settings.register_profile("heimdex", deadline=None)
+settings.load_profile("heimdex")
 
 #: Real videos, subtitles and queries; absent in a user's checkout.
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

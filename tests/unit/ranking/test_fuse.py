@@ -24,7 +24,7 @@ SCORE = st.integers(0, 1000).map(lambda n: n / 1000)
 SCORES = st.dictionaries(st.sampled_from(SCENES), SCORE, max_size=8)
 RAW = st.dictionaries(st.sampled_from(list(Channel)), SCORES, min_size=1)
 WEIGHTS = st.fixed_dictionaries({channel: st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]) for channel in Channel})
-many = settings(max_examples=150, deadline=None)
+many = settings(max_examples=250, deadline=None)
 
 
 @many

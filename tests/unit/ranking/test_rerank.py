@@ -19,7 +19,7 @@ BASES = st.dictionaries(st.sampled_from(SCENES), st.integers(0, 100).map(lambda 
 COSINES = st.dictionaries(
     st.sampled_from(SCENES), st.one_of(st.integers(-100, 100).map(lambda n: n / 100), st.just(math.nan))
 )
-many = settings(max_examples=150, deadline=None)
+many = settings(max_examples=250, deadline=None)
 
 
 def run(

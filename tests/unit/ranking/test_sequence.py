@@ -6,7 +6,7 @@ from itertools import product
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heimdex.domain.ids import SceneId, VideoId
@@ -77,6 +77,7 @@ STEPS = st.lists(
 )  # fmt: skip
 
 
+@settings(max_examples=300)
 @given(STEPS, STEPS, STEPS, st.integers(0, 40))
 def test_the_best_chain_is_that_of_brute_force(a: list[Step], b: list[Step], c: list[Step], window: int) -> None:
     found = find_chains([a, b, c], [window, window])

@@ -54,6 +54,13 @@ def test_a_token_of_another_search_is_refused(changes: dict[str, object]) -> Non
         decode(encode(PLACE, REQUEST), replace(REQUEST, **changes))  # type: ignore[arg-type]
 
 
+@given(st.uuids(), st.integers(1, 2**32 - 1), st.text(max_size=40), st.sampled_from(Sort))
+def test_every_place_comes_back_from_its_token(scene: UUID, shown: int, query: str, sort: Sort) -> None:
+    request = replace(REQUEST, query=query, sort=sort)
+
+    assert decode(encode(Place(SceneId(scene), shown), request), request) == Place(SceneId(scene), shown)
+
+
 @given(st.text(max_size=80) | st.binary(max_size=60).map(lambda raw: raw.hex()))
 def test_garbage_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="damaged"):

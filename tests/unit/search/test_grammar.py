@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import SHARED_DATA
 
@@ -45,6 +45,7 @@ PIECES = [
 ]  # fmt: skip
 
 
+@settings(max_examples=400)
 @given(st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=14).map(" ".join))
 def test_no_query_is_an_error(query: str) -> None:
     parsed = parse(query)
