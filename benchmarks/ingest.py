@@ -27,10 +27,11 @@ from pathlib import Path
 
 import numpy as np
 
+from heimdex.domain.jobs import Status
 from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.registry import resolve_model
 from heimdex.ingest.library import IndexLibrary
-from heimdex.ingest.outcomes import IndexEvent, Status
+from heimdex.ingest.outcomes import IndexEvent
 from heimdex.media.isolated import IsolatedDecoder
 from heimdex.ports import Embedder, Image
 from heimdex.settings import Settings
@@ -119,9 +120,11 @@ def whole(video: Path, work: Path, threads: int, embedder: str) -> tuple[Cost, f
             found.append(time.perf_counter())
 
     with tempfile.TemporaryDirectory(dir=work) as artefacts:
+        catalogue = InMemoryCatalogue()
         library = IndexLibrary(
             decoder=decoder, transcripts=SidecarReader(), embedder=model, text_embedder=None,
-            catalogue=InMemoryCatalogue(), artefacts=Path(artefacts),
+            catalogue=catalogue, queue=catalogue.queue, artefacts=Path(artefacts, "artefacts"),
+            workers=Path(artefacts, "workers"),
             decoding_fingerprint=decoder.fingerprint, limits_fingerprint=decoder.limits_fingerprint,
         )  # fmt: skip
         began = time.perf_counter()

@@ -73,6 +73,20 @@ class IngestSettings(_Section):
     max_duration_s: float = Field(86400.0, gt=0, description="Longest video that is indexed, in seconds.")
     max_frame_px: int = Field(8192 * 8192, gt=0, description="Largest frame that is decoded, in pixels.")
     max_scenes: int = Field(100_000, ge=1, description="Most scenes of one video.")
+    free_bytes: int = Field(1 << 30, ge=0, description="Work waits while less than this is free on the disk, in bytes.")
+
+
+class WorkerSettings(_Section):
+    """How the queue is worked through."""
+
+    concurrency: int = Field(1, ge=1, le=64, description="Files that one worker decodes at once.")
+    lease_s: float = Field(
+        60.0, ge=1, le=3600, description="Silence after which a job counts as abandoned and is handed out, in seconds."
+    )
+    attempts: int = Field(3, ge=1, le=100, description="Times that a worker may die on a file before it is set aside.")
+    retries: int = Field(10, ge=1, le=1000, description="Failures that may pass, such as a model service that is away.")
+    poll_s: float = Field(1.0, ge=0.05, le=60, description="How often an idle worker looks for jobs, in seconds.")
+    patience_s: float = Field(60.0, ge=0, description="How long a worker waits for the database, in seconds.")
 
 
 class EmbeddingSettings(_Section):
@@ -175,6 +189,7 @@ class Settings(BaseSettings):
 
     search: SearchSettings = SearchSettings()
     ingest: IngestSettings = IngestSettings()
+    worker: WorkerSettings = WorkerSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

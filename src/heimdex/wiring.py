@@ -18,9 +18,12 @@ from heimdex.embedding.text_choice import NoTextModel, find_text_model
 from heimdex.embedding.text_local import LocalTextEmbedder
 from heimdex.ingest.backfill import Backfill
 from heimdex.ingest.library import IndexLibrary
+from heimdex.ingest.worker import WorkRules
 from heimdex.media.isolated import IsolatedDecoder
 from heimdex.media.rules import DecodeRules
-from heimdex.ports import Catalogue, Embedder, Preferences, Tags, TextEmbedder, VideoShelf
+from heimdex.ports import Catalogue, Embedder, Preferences, Tags, TextEmbedder
+from heimdex.ports.jobs import Inventory, JobQueue
+from heimdex.ports.shelf import VideoShelf
 from heimdex.ports.spaces import NamedModel, VectorSpaces
 from heimdex.search.engine import SearchEngine
 from heimdex.search.plan import SearchConfig
@@ -54,6 +57,8 @@ class Library:
 
     settings: Settings
     catalogue: Catalogue
+    queue: JobQueue
+    inventory: Inventory
     shelf: VideoShelf
     preferences: Preferences
     tags: Tags
@@ -88,7 +93,7 @@ class Library:
         self.search = SearchEngine(
             self._store.scenes, models.embedder, models.text_embedder, config, self._store.preferences
         )
-        self.index = _index(self.settings, models, self._store.catalogue)
+        self.index = _index(self.settings, models, self._store)
         self.models = models
 
 
@@ -127,7 +132,9 @@ async def open_library(settings: Settings, *, stop_if_last: bool = False) -> Asy
                 search_config(settings, models.text_reason),
                 store.preferences,
             ),
-            index=_index(settings, models, store.catalogue),
+            index=_index(settings, models, store),
+            queue=store.jobs,
+            inventory=store.inventory,
             loads_clip=settings.clip_runpod_url is None and settings.calls_clip,
             _store=store,
         )
@@ -135,7 +142,10 @@ async def open_library(settings: Settings, *, stop_if_last: bool = False) -> Asy
 
 def open_spaces(settings: Settings, *, stop_if_last: bool = False) -> AbstractAsyncContextManager[Store]:
     """Return the library's database, to be entered, without its models: they may be what is to be mended."""
-    return open_store(revealed(settings.database_url), settings.data_dir, stop_if_last=stop_if_last)
+    return open_store(
+        revealed(settings.database_url), settings.data_dir, stop_if_last=stop_if_last,
+        lease_s=settings.worker.lease_s, max_attempts=settings.worker.attempts,
+    )  # fmt: skip
 
 
 @asynccontextmanager
@@ -274,29 +284,25 @@ def search_config(settings: Settings, text_missing: str = "") -> SearchConfig:
     )
 
 
-def _index(settings: Settings, models: Models, catalogue: Catalogue) -> IndexLibrary:
-    ingest = settings.ingest
-    decoder = IsolatedDecoder(
-        DecodeRules(
-            min_scene_s=ingest.min_scene_s,
-            max_scene_s=ingest.max_scene_s,
-            keyframes_per_scene=ingest.keyframes_per_scene,
-            thumbnail_px=ingest.thumbnail_px,
-            max_duration_s=ingest.max_duration_s,
-            max_frame_px=ingest.max_frame_px,
-            max_scenes=ingest.max_scenes,
-        ),
-        timeout_s=ingest.timeout_s,
-        max_memory_bytes=ingest.max_memory_bytes,
-    )
+def _index(settings: Settings, models: Models, store: Store) -> IndexLibrary:
+    decoder = open_decoder(settings)
     return IndexLibrary(
         decoder=decoder,
         transcripts=SidecarReader(),
         embedder=models.embedder,
         text_embedder=models.text_embedder,
-        catalogue=catalogue,
+        catalogue=store.catalogue,
+        queue=store.jobs,
         artefacts=artefact_folder(settings),
+        workers=settings.data_dir / "workers",
         decoding_fingerprint=decoder.fingerprint,
         limits_fingerprint=decoder.limits_fingerprint,
         batch_size=settings.embedding.batch_size,
+        rules=WorkRules(
+            concurrency=settings.worker.concurrency,
+            poll_s=settings.worker.poll_s,
+            patience_s=settings.worker.patience_s,
+            max_failures=settings.worker.retries,
+        ),
+        least_free_bytes=settings.ingest.free_bytes,
     )

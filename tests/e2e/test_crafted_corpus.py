@@ -16,8 +16,8 @@ from tests.e2e.crafted_odd import NAMES, ODD
 from tests.e2e.crafted_videos import HEIGHT, VIDEOS, WIDTH
 from tests.e2e.test_media_corpus import RULES
 
+from heimdex.domain.jobs import FileOutcome, Status
 from heimdex.ingest.library import IndexLibrary
-from heimdex.ingest.outcomes import FileOutcome, Status
 from heimdex.media.isolated import IsolatedDecoder
 from heimdex.ports import IndexedVideo
 from heimdex.speech.sidecar import SidecarReader
@@ -62,7 +62,8 @@ async def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     catalogue = InMemoryCatalogue()
     library = IndexLibrary(
         decoder=decoder, transcripts=SidecarReader(), embedder=ColourEmbedder(), text_embedder=WordEmbedder(),
-        catalogue=catalogue, artefacts=artefacts,
+        catalogue=catalogue, queue=catalogue.queue, artefacts=artefacts,
+        workers=tmp_path_factory.mktemp("workers"),
         decoding_fingerprint=decoder.fingerprint, limits_fingerprint=decoder.limits_fingerprint,
     )  # fmt: skip
     report = await library.run([folder / name for name in VIDEOS | ODD])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from heimdex.domain.jobs import FileOutcome, Status
 from heimdex.ingest.library import IndexLibrary
-from heimdex.ingest.outcomes import FileOutcome, Status
 from heimdex.media.isolated import IsolatedDecoder
 from heimdex.media.rules import DecodeRules
 from heimdex.ports import IndexedVideo
@@ -32,7 +32,8 @@ async def corpus(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) ->
     catalogue = InMemoryCatalogue()
     library = IndexLibrary(
         decoder=decoder, transcripts=SidecarReader(), embedder=ColourEmbedder(), text_embedder=WordEmbedder(),
-        catalogue=catalogue, artefacts=tmp_path_factory.mktemp("artefacts"),
+        catalogue=catalogue, queue=catalogue.queue, artefacts=tmp_path_factory.mktemp("artefacts"),
+        workers=tmp_path_factory.mktemp("workers"),
         decoding_fingerprint=decoder.fingerprint, limits_fingerprint=decoder.limits_fingerprint,
     )  # fmt: skip
     report = await library.run(sorted((shared_data / "media").iterdir()))

@@ -31,7 +31,7 @@ async def index(videos: Path, artefacts: Path) -> InMemoryCatalogue:
     catalogue = InMemoryCatalogue()
     library = IndexLibrary(
         decoder=decoder, transcripts=SidecarReader(), embedder=ColourEmbedder(), text_embedder=None,
-        catalogue=catalogue, artefacts=artefacts,
+        catalogue=catalogue, queue=catalogue.queue, artefacts=artefacts, workers=artefacts.with_name("workers"),
         decoding_fingerprint=decoder.fingerprint, limits_fingerprint=decoder.limits_fingerprint,
     )  # fmt: skip
     await library.run([videos], lambda event: print(event.fraction, flush=True))

@@ -18,7 +18,8 @@ from heimdex.cli.output import plain, remark, say, say_json
 from heimdex.cli.start import start
 
 if TYPE_CHECKING:
-    from heimdex.ingest.outcomes import FileOutcome, IndexEvent, IndexReport
+    from heimdex.domain.jobs import FileOutcome
+    from heimdex.ingest.outcomes import IndexEvent, IndexReport
     from heimdex.settings import Settings
 
 _SUBTITLES = {".srt", ".vtt", ".ass", ".ssa"}
@@ -34,6 +35,10 @@ def index(
         bool,
         typer.Option("--fast", help="Decode the encoder's keyframes only: about 10 times as fast, coarser scenes."),
     ] = False,
+    enqueue: Annotated[
+        bool, typer.Option("--enqueue", help="Only put them into the queue: `heimdex worker` does the work.")
+    ] = False,
+    priority: Annotated[int, typer.Option(min=-100, max=100, help="Files of a higher one are done first.")] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a file as it ends, then one with the summary.")
     ] = False,
@@ -44,6 +49,7 @@ def index(
     heimdex index ~/Videos
     heimdex index holiday.mp4 --json
     heimdex index /mnt/archive --fast
+    heimdex index /mnt/archive --enqueue
     """
     from heimdex.ingest.files import find_videos
 
@@ -52,7 +58,7 @@ def index(
         settings = settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"fast": True})})
     find_videos(paths)  # a wrong path is said at once, before the database starts
     try:
-        report = asyncio.run(_run(settings, paths, as_json))
+        report = asyncio.run(_run(settings, paths, as_json, priority, work=not enqueue))
     except KeyboardInterrupt:
         remark("interrupted; nothing is lost: run the same command again to go on.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -66,12 +72,12 @@ def index(
         raise typer.Exit(ExitCode.FAILED)
 
 
-async def _run(settings: Settings, paths: list[Path], as_json: bool) -> IndexReport:
+async def _run(settings: Settings, paths: list[Path], as_json: bool, priority: int, *, work: bool) -> IndexReport:
     from heimdex.wiring import open_library
 
     async with open_library(settings) as library:
         with json_lines() if as_json else progress_bar() as on_event:
-            report = await library.index.run(paths, on_event)
+            report = await library.index.run(paths, on_event, priority=priority, work=work)
         with fill_bars(quiet=as_json) as bars:
             await catch_up(library, bars)
         return report
@@ -83,6 +89,8 @@ def json_lines() -> Iterator[Listener]:
     lock = threading.Lock()
 
     def on_event(event: IndexEvent) -> None:
+        if event.notice:
+            remark(event.notice)
         if event.outcome:
             with lock:
                 say_json(describe(event.outcome), indent=None)
@@ -106,6 +114,9 @@ def progress_bar() -> Iterator[Listener]:
         task = progress.add_task("looking", total=1.0)
 
         def on_event(event: IndexEvent) -> None:
+            if event.notice:
+                progress.console.print(f"heimdex: {plain(event.notice)}", markup=False, highlight=False, soft_wrap=True)
+                return
             progress.update(task, completed=event.fraction, description=_name(event.path))
 
         yield on_event
@@ -149,7 +160,7 @@ def _why_ignored(path: Path) -> str:
 
 def summary(report: IndexReport) -> dict[str, int]:
     """Return how many files ended in which way."""
-    from heimdex.ingest.outcomes import Status
+    from heimdex.domain.jobs import Status
 
     counts = {status.value: report.count(status) for status in Status}
     return counts | {
@@ -174,11 +185,11 @@ def line(outcome: FileOutcome) -> str:
 
 def show_report(report: IndexReport) -> None:
     """Print what became of the files; those that did not change are only counted."""
+    from heimdex.domain.jobs import Status
     from heimdex.ingest.files import shown
-    from heimdex.ingest.outcomes import Status
 
     for outcome in report.outcomes:
-        if outcome.status is not Status.UNCHANGED:
+        if outcome.status not in {Status.UNCHANGED, Status.QUEUED}:
             say(line(outcome))
     for path in report.ignored[:_IGNORED_SHOWN]:
         say(f"{'ignored':<11} {shown(path)}: {_why_ignored(path)}")
@@ -189,3 +200,5 @@ def show_report(report: IndexReport) -> None:
     parts += [f"{counts['ignored']} ignored"] if counts["ignored"] else []
     files = "1 file" if counts["files"] == 1 else f"{counts['files']} files"
     say(f"{files}: {', '.join(parts) or 'nothing done'}.")
+    if counts["queued"]:
+        say("`heimdex worker` works through the queue, `heimdex jobs list` shows it.")

@@ -19,6 +19,7 @@ from heimdex.cli import (
     embed_service,
     explain,
     index,
+    jobs,
     keygen,
     model_change,
     models,
@@ -29,6 +30,7 @@ from heimdex.cli import (
     similar,
     status,
     tag,
+    worker,
 )
 from heimdex.cli.exits import ExitCode
 from heimdex.cli.output import remark
@@ -74,6 +76,7 @@ app.command("explain")(explain.explain)
 app.command("route")(route.route)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
+app.command("worker")(worker.worker)
 app.command("doctor")(doctor.doctor)
 app.command("keygen")(keygen.keygen)
 app.command("reembed")(reembed.reembed)
@@ -82,6 +85,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 for change in (model_change.use, model_change.compare, model_change.rollback):
     models.app.command()(change)
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(tag.app, name="tag")
 

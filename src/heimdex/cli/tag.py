@@ -17,7 +17,7 @@ from heimdex.domain.errors import NotFound
 from heimdex.domain.ids import VideoId
 
 if TYPE_CHECKING:
-    from heimdex.ports import StreamableVideo
+    from heimdex.ports.shelf import StreamableVideo
     from heimdex.settings import Settings
 
 app = typer.Typer(help="Tag videos; `heimdex search --tag` looks only at those that have a tag.", no_args_is_help=True)

@@ -15,7 +15,9 @@ HeimdexError
 ├── CoverageIncomplete
 ├── ModelInUse
 ├── StoreUnavailable
-│   └── StoreTimeout
+│   ├── StoreTimeout
+│   └── StoreFull        no space left where the database is
+├── LeaseLost             a job is in other hands
 └── MigrationFailed
 
 Each carries what happened and what to do about it. ``code`` is stable: it is the ``type`` of the
@@ -159,6 +161,19 @@ class StoreTimeout(StoreUnavailable):
     """The database did not answer in time; the statement was cancelled."""
 
     code = "store_timeout"
+
+
+class StoreFull(StoreUnavailable):
+    """The disk of the database is full; nothing was changed."""
+
+    code = "store_full"
+
+
+class LeaseLost(HeimdexError):
+    """A job was handed to another worker; this one's result is not taken."""
+
+    code = "lease_lost"
+    http_status = 409
 
 
 class MigrationFailed(HeimdexError):

@@ -47,6 +47,8 @@ class Reason(StrEnum):
     CHANGED_DURING_READ = "changed_during_read"
     PATH_REJECTED = "path_rejected"
     DISK_FULL = "disk_full"
+    WORKER_CRASH = "worker_crash"
+    REMOVED = "removed"
 
     @property
     def explanation(self) -> str:
@@ -72,6 +74,8 @@ _REASONS: dict[Reason, tuple[str, str]] = {
     Reason.MEMORY: ("decoding needed more memory than allowed", "Raise HEIMDEX_INGEST__MAX_MEMORY_BYTES."),
     Reason.CHANGED_DURING_READ: ("the file changed while it was read", "Index it again once it is complete."),
     Reason.PATH_REJECTED: ("not a regular file that may be read", "Check its type and permissions."),
+    Reason.WORKER_CRASH: ("the program died on it again and again", "Try it once more: heimdex jobs retry PATH."),
+    Reason.REMOVED: ("taken out of the library by hand", "To have it back, name the file: heimdex index PATH."),
     Reason.DISK_FULL: ("no space left for the library", "Free some space, then index again."),
 }
 

@@ -73,7 +73,9 @@ class Artefacts:
         _flush(staged)
         folder = self.folder(sha256, settings)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():  # damaged, or made meanwhile by another process from the same bytes
+        if folder.exists():
+            if (whole := self.load(sha256, settings)) is not None:  # made meanwhile from the same bytes
+                return whole
             with self.staging() as doomed:
                 folder.rename(doomed / "old")
         staged.rename(folder)

@@ -26,7 +26,9 @@ class Offered:
     """The files to index, each once, and the others that lay beside them."""
 
     videos: tuple[Path, ...]
-    ignored: tuple[Path, ...]
+    ignored: tuple[Path, ...] = ()
+    #: those that were named themselves, not found in a folder
+    named: frozenset[Path] = frozenset()
 
 
 def find_videos(paths: Sequence[Path]) -> Offered:
@@ -41,6 +43,7 @@ def find_videos(paths: Sequence[Path]) -> Offered:
     if not paths:
         raise BadRequest("No path was given.", remedy="Name files or folders: heimdex index ~/Videos")
     videos: dict[Path, None] = {}
+    named: set[Path] = set()
     ignored: dict[Path, None] = {}
     for path in paths:
         absolute = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links)
@@ -48,6 +51,7 @@ def find_videos(paths: Sequence[Path]) -> Offered:
             raise BadRequest(f"There is no {shown(path)}.", remedy="Check the path; nothing was indexed.")
         if not absolute.is_dir():
             videos[absolute] = None
+            named.add(absolute)
             continue
         if not os.access(absolute, os.R_OK | os.X_OK):
             raise BadRequest(f"The folder {shown(path)} may not be read.", remedy="Check its permissions.")
@@ -60,7 +64,7 @@ def find_videos(paths: Sequence[Path]) -> Offered:
             remedy="Name a video file itself if it has an unusual ending; "
             "known endings are .mp4, .mov, .mkv, .webm, .avi and others.",
         )
-    return Offered(tuple(videos), tuple(f for f in ignored if f not in videos))
+    return Offered(tuple(videos), tuple(f for f in ignored if f not in videos), frozenset(named))
 
 
 def shown(path: Path) -> str:

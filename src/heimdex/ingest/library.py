@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from uuid import UUID
 
-from heimdex.domain.errors import EmbedderRejected, EmbedderUnavailable, HeimdexError
+from heimdex.domain.errors import EmbedderUnavailable
+from heimdex.domain.ids import uuid7
+from heimdex.domain.jobs import FileOutcome, Job, JobId, JobState, NewJob, Status
 from heimdex.domain.media import Reason
 from heimdex.ingest import fingerprint
 from heimdex.ingest.artefacts import Artefacts
-from heimdex.ingest.decoding import DecodedFile, FileDecoder
-from heimdex.ingest.files import find_videos
-from heimdex.ingest.outcomes import FileOutcome, IndexEvent, IndexReport, Progress, Status, weigh
+from heimdex.ingest.decoding import FileDecoder
+from heimdex.ingest.files import Offered, find_videos
+from heimdex.ingest.outcomes import IndexEvent, IndexReport, Progress, weigh
+from heimdex.ingest.presence import Presence
 from heimdex.ingest.publishing import Publisher
-from heimdex.ports import Catalogue, Embedder, MediaDecoder, TextEmbedder, TranscriptReader
+from heimdex.ingest.space import DiskSpace
+from heimdex.ingest.worker import Worker, WorkListener, WorkRules
+from heimdex.ports import Catalogue, Embedder, KnownFile, MediaDecoder, TextEmbedder, TranscriptReader
+from heimdex.ports.jobs import JobQueue
 
 #: for one batch of images or passages; a model on a busy laptop is slow, not gone
 _EMBED_TIMEOUT_S = 300.0
 #: for a service that has not answered yet
 _FIRST_ANSWER_S = 30.0
+#: files looked up at once
+_PAGE = 500
 
 
 class IndexLibrary:
-    """Indexes files and folders; safe to repeat, safe to kill.
-
-    One file is decoded while the one before it is embedded and published. A file that fails does
-    not stop the others.
-    """
+    """Indexes files and folders through the queue; safe to repeat, safe to kill, from any number of processes."""
 
     def __init__(
         self,
@@ -38,64 +42,105 @@ class IndexLibrary:
         embedder: Embedder,
         text_embedder: TextEmbedder | None,
         catalogue: Catalogue,
+        queue: JobQueue,
         artefacts: Path,
+        workers: Path,
         decoding_fingerprint: str,
         limits_fingerprint: str,
         batch_size: int = 16,
+        rules: WorkRules | None = None,
+        least_free_bytes: int = 0,
     ) -> None:
         """Take the adapters as they are.
 
         Args:
             artefacts: folder for keyframes; made when missing.
+            workers: folder where living workers show themselves; made when missing.
             decoding_fingerprint: of the settings that scenes depend on (`IsolatedDecoder.fingerprint`).
             limits_fingerprint: of the limits that refuse files (`IsolatedDecoder.limits_fingerprint`).
             batch_size: images or passages embedded at once.
+            least_free_bytes: with less room on the disk of ``artefacts``, work waits.
         """
         self._artefacts = Artefacts(artefacts)
-        self._stop = threading.Event()
+        self._queue, self._catalogue = queue, catalogue
         self._embedder = embedder
+        self._workers = workers
+        self._rules = rules or WorkRules()
+        self._space = DiskSpace(artefacts, least_free_bytes)
         self._decoder = FileDecoder(
-            decoder, transcripts, catalogue, self._artefacts,
+            decoder, transcripts, catalogue, queue, self._artefacts,
             decoding=decoding_fingerprint, limits=limits_fingerprint,
-            settings=fingerprint.of_settings(decoding_fingerprint), stop=self._stop,
+            settings=fingerprint.of_settings(decoding_fingerprint),
         )  # fmt: skip
         self._publisher = Publisher(
             embedder, text_embedder, catalogue, self._artefacts, root=artefacts, batch_size=batch_size,
             timeout_s=_EMBED_TIMEOUT_S, decoding=decoding_fingerprint,
         )  # fmt: skip
 
-    async def run(self, paths: Sequence[Path], on_event: Callable[[IndexEvent], None] = lambda _: None) -> IndexReport:
-        """Index the videos among ``paths`` and below them.
+    async def run(
+        self,
+        paths: Sequence[Path],
+        on_event: Callable[[IndexEvent], None] = lambda _: None,
+        *,
+        priority: int = 0,
+        work: bool = True,
+    ) -> IndexReport:
+        """Index the videos among ``paths`` and below them: put them into the queue, and work until they are done.
 
         Args:
             on_event: called from any thread, often; what it shows is up to the caller.
+            priority: jobs of a higher one are done first.
+            work: False only puts them into the queue.
 
         Raises:
             BadRequest: a path does not exist, or holds no video; nothing was done.
             StoreUnavailable: the database is gone; what was published stays.
             EmbedderUnavailable: a service that never said which model it runs does not answer.
         """
-        self._stop.clear()
         offered = await asyncio.to_thread(find_videos, paths)
-        await self._know_the_model()
-        await asyncio.to_thread(self._artefacts.sweep)
         progress = Progress(await asyncio.to_thread(weigh, offered.videos), on_event)
         outcomes: dict[Path, FileOutcome] = {}
+        batch = uuid7()
+        run = _Run(self._queue, batch, progress, outcomes)
+        for outcome in (await self.look(offered)).values():
+            if outcome is not None:
+                run.ended(outcome)
+        left = [NewJob(path, priority) for path in offered.videos if path not in outcomes]
+        run.jobs = {job_id: path for path, job_id in (await self._queue.enqueue(left, batch)).items()}
+        if work and left:
+            await self._worker(run).run(batch=batch, is_done=run.is_done)
+        for path in run.jobs.values():
+            if path not in outcomes:
+                run.ended(FileOutcome(path, Status.QUEUED))
+        return IndexReport(tuple(outcomes[path] for path in offered.videos), offered.ignored)
 
-        def end(outcome: FileOutcome) -> None:
-            outcomes[outcome.path] = outcome
-            progress.ended(outcome)
+    async def worker(self, listener: WorkListener) -> Worker:
+        """Return a worker for everything in the queue."""
+        await self._prepare()
+        return self._worker(listener)
 
-        waiting: asyncio.Queue[DecodedFile | None] = asyncio.Queue(maxsize=1)
-        try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._decode_all(offered.videos, waiting, progress, end))
-                both.create_task(self._publish_all(waiting, progress, end))
-        except ExceptionGroup as failed:
-            raise _first(failed) from None
-        finally:
-            self._stop.set()  # a thread that still decodes ends at its next sign of life
-        return IndexReport(tuple(outcomes[path] for path in offered.videos if path in outcomes), offered.ignored)
+    async def look(self, offered: Offered) -> dict[Path, FileOutcome | None]:
+        """Return how each file ends that needs no work, None for the others; contents are not read."""
+        await self._prepare()
+        found: dict[Path, FileOutcome | None] = {}
+        for first in range(0, len(offered.videos), _PAGE):
+            page = offered.videos[first : first + _PAGE]
+            known: dict[Path, KnownFile] = dict(await self._catalogue.known_files(page))
+            for path in page:
+                found[path] = await self._decoder.look(path, known.get(path), named=path in offered.named)
+        return found
+
+    async def enqueue(self, paths: Sequence[Path], *, priority: int = 0, forced: bool = False) -> None:
+        """Put files into the queue, without looking at them."""
+        await self._queue.enqueue([NewJob(path, priority, forced) for path in paths], uuid7())
+
+    async def _prepare(self) -> None:
+        await asyncio.to_thread(self._artefacts.sweep)
+        await self._know_the_model()
+
+    def _worker(self, listener: WorkListener) -> Worker:
+        presence = Presence(self._workers)
+        return Worker(self._queue, self._decoder, self._publisher, self._space, presence, self._rules, listener)
 
     async def _know_the_model(self) -> None:
         try:
@@ -103,58 +148,63 @@ class IndexLibrary:
         except EmbedderUnavailable:  # a service that was not asked yet
             await self._embedder.embed_texts(["which model"], timeout_s=_FIRST_ANSWER_S)
 
-    async def _decode_all(
-        self,
-        videos: Sequence[Path],
-        waiting: asyncio.Queue[DecodedFile | None],
-        progress: Progress,
-        end: Callable[[FileOutcome], None],
-    ) -> None:
-        underway: set[str] = set()
-        for path in videos:
-            found = await self._decode(path, progress)
-            if isinstance(found, FileOutcome):
-                end(found)
-                if found.reason is Reason.DISK_FULL:  # every further file would meet the same end
-                    break
-                continue
-            if found.file.sha256 in underway:  # a copy of one that is not published yet
-                await waiting.join()
-                found = await self._decode(path, progress)
-                if isinstance(found, FileOutcome):
-                    end(found)
-                    continue
-            underway.add(found.file.sha256)
-            await waiting.put(found)
-        await waiting.put(None)
 
-    async def _publish_all(
-        self, waiting: asyncio.Queue[DecodedFile | None], progress: Progress, end: Callable[[FileOutcome], None]
-    ) -> None:
-        while (found := await waiting.get()) is not None:
-            end(await self._publish(found, progress))
-            waiting.task_done()
+class _Run:
+    """One call of `IndexLibrary.run`: hears of its own files, also of those that another worker ends."""
 
-    async def _decode(self, path: Path, progress: Progress) -> DecodedFile | FileOutcome:
-        try:
-            return await self._decoder.take(path, lambda fraction: progress.file(path, fraction))
-        except OSError as error:
-            return FileOutcome(path, Status.FAILED, None, error.strerror or str(error), "Check the data folder.")
+    def __init__(self, queue: JobQueue, batch: UUID, progress: Progress, outcomes: dict[Path, FileOutcome]) -> None:
+        self._queue, self._batch, self._progress, self._outcomes = queue, batch, progress, outcomes
+        self.jobs: dict[JobId, Path] = {}
 
-    async def _publish(self, found: DecodedFile, progress: Progress) -> FileOutcome:
-        path = found.file.path
-        try:
-            return await self._publisher.publish(found, lambda fraction: progress.file(path, fraction))
-        except (EmbedderUnavailable, EmbedderRejected) as error:
-            # decoding is kept: the next run goes on from there
-            return FileOutcome(path, Status.FAILED, None, error.message, error.remedy or "Index it again.")
-        except OSError as error:
-            return FileOutcome(path, Status.FAILED, None, error.strerror or str(error), "Check the data folder.")
+    def file(self, path: Path, fraction: float) -> None:
+        self._progress.file(path, fraction)
+
+    def notice(self, text: str) -> None:
+        self._progress.notice(text)
+
+    def ended(self, outcome: FileOutcome) -> None:
+        self._outcomes[outcome.path] = outcome
+        self._progress.ended(outcome)
+
+    async def is_done(self) -> bool:
+        """Look for files that ended elsewhere; return whether all have ended."""
+        left = [job_id for job_id, path in self.jobs.items() if path not in self._outcomes]
+        found = {job.job_id: job for job in await self._queue.find(left)} if left else {}
+        for job_id in left:
+            path = self.jobs[job_id]
+            outcome = end_of(found[job_id]) if job_id in found else FileOutcome(path, Status.CANCELLED)
+            if outcome is not None and path not in self._outcomes:
+                self.ended(outcome)
+        left = [job_id for job_id in left if self.jobs[job_id] not in self._outcomes]
+        if left:
+            # another run may have asked for the same files since, and ended early
+            await self._queue.adopt(left, self._batch)
+            if (await self._queue.state()).paused:
+                self.notice("the queue is paused: `heimdex jobs resume` lets it go on.")
+        return not left
 
 
-def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error that a person should see: one of ours before any other."""
-    flat: list[BaseException] = []
-    for error in failed.exceptions:
-        flat += [_first(error)] if isinstance(error, BaseExceptionGroup) else [error]
-    return next((error for error in flat if isinstance(error, HeimdexError)), flat[0])
+def end_of(job: Job) -> FileOutcome | None:
+    """Return how the file of a job ended, None when it goes on by itself soon."""
+    path = job.file.path
+    if job.outcome is not None:
+        return job.outcome
+    if job.state is JobState.QUARANTINED:
+        return FileOutcome(path, Status.UNREADABLE, Reason.WORKER_CRASH, job.problem, Reason.WORKER_CRASH.remedy)
+    if job.state is JobState.CANCELLED:
+        return FileOutcome(path, Status.CANCELLED)
+    if job.state is JobState.PAUSED:
+        return FileOutcome(path, Status.CANCELLED, detail="paused", remedy="`heimdex jobs resume` goes on with it.")
+    if job.state is JobState.FAILED or (job.state is JobState.PENDING and job.failures):
+        return FileOutcome(path, Status.FAILED, None, job.problem, "`heimdex jobs retry` tries it again.")
+    return None
+
+
+def is_drained(queue: JobQueue) -> Callable[[], Awaitable[bool]]:
+    """Return a question: whether nothing waits and nothing runs, what was put off included."""
+
+    async def ask() -> bool:
+        counts = (await queue.state()).counts
+        return not counts.get(JobState.PENDING, 0) and not counts.get(JobState.RUNNING, 0)
+
+    return ask

@@ -4,43 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
-from heimdex.domain.media import Reason
-
-
-class Status(StrEnum):
-    """How one file ended. ``LINKED`` has the bytes of a video that the library knew under another path."""
-
-    INDEXED = "indexed"
-    UNCHANGED = "unchanged"
-    LINKED = "linked"
-    UNREADABLE = "unreadable"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class FileOutcome:
-    """One file's end. ``reason`` says why it is unreadable, ``detail`` and ``remedy`` are for people."""
-
-    path: Path
-    status: Status
-    reason: Reason | None = None
-    detail: str = ""
-    remedy: str = ""
-    scenes: int = 0
-    segments: int = 0
-    notes: tuple[str, ...] = ()
+from heimdex.domain.jobs import FileOutcome, Status
 
 
 @dataclass(frozen=True, slots=True)
 class IndexEvent:
-    """Something to show: ``fraction`` of the whole run (0 to 1), and a file that ended, if one did."""
+    """Something to show: ``fraction`` of the whole run (0 to 1), and a file that ended, if one did.
+
+    ``notice`` says why nothing goes on, for people.
+    """
 
     fraction: float
     path: Path
     outcome: FileOutcome | None = None
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +34,8 @@ class IndexReport:
 
     @property
     def succeeded(self) -> bool:
-        """Whether nothing failed, and something is searchable."""
-        searchable = {Status.INDEXED, Status.UNCHANGED, Status.LINKED}
+        """Whether nothing failed, and something is searchable or will be."""
+        searchable = {Status.INDEXED, Status.UNCHANGED, Status.LINKED, Status.QUEUED}
         return self.count(Status.FAILED) == 0 and any(o.status in searchable for o in self.outcomes)
 
 
@@ -77,6 +56,9 @@ class Progress:
     def ended(self, outcome: FileOutcome) -> None:
         self._done[outcome.path] = 1.0
         self.tell(IndexEvent(self._overall(), outcome.path, outcome))
+
+    def notice(self, text: str) -> None:
+        self.tell(IndexEvent(self._overall(), Path(), notice=text))
 
     def _overall(self) -> float:
         total = sum(self.weights.values())

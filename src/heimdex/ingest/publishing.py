@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from heimdex.domain.ids import SceneId, uuid7
+from heimdex.domain.jobs import FileOutcome, JobEnd, Lease, Status
 from heimdex.domain.media import Scene, Segment, title_of
 from heimdex.ingest.artefacts import Artefacts
 from heimdex.ingest.decoding import DecodedFile
 from heimdex.ingest.images import read_image
 from heimdex.ingest.meaning import vectors_of
-from heimdex.ingest.outcomes import FileOutcome, Status
 from heimdex.ingest.telling import CAPTION, told_of_scenes, within
 from heimdex.ingest.transcript import text_of_scenes
 from heimdex.ports import Catalogue, Embedder, Image, IndexedScene, IndexedVideo, Matrix, TextEmbedder, Vector
@@ -40,8 +40,8 @@ class Publisher:
     #: name of the folder of the decoding result
     decoding: str
 
-    async def publish(self, found: DecodedFile, on_progress: Callable[[float], None]) -> FileOutcome:
-        """Make the video searchable. Raises what the embedders and the catalogue raise; then nothing was stored."""
+    async def publish(self, lease: Lease, found: DecodedFile, on_progress: Callable[[float], None]) -> FileOutcome:
+        """Make the video searchable and end its job. Raises what the adapters raise; then nothing was stored."""
         scenes = found.decoded.scenes
         transcripts = text_of_scenes(scenes, found.segments)
         visual = await self._see(scenes, lambda part: on_progress(_DECODED + (_SEEN - _DECODED) * part))
@@ -54,12 +54,14 @@ class Publisher:
             IndexedScene(SceneId(uuid7()), *parts)
             for parts in zip(scenes, transcripts, visual, meaning, told, telling, strict=True)
         )
-        await self.catalogue.publish(self._assemble(found, tuple(indexed), descriptions))
-        await asyncio.to_thread(self.artefacts.drop_others, found.file.sha256, self.decoding)
-        return FileOutcome(
+        outcome = FileOutcome(
             found.file.path, Status.INDEXED, scenes=len(scenes), segments=len(found.segments),
             notes=found.decoded.facts.notes,
         )  # fmt: skip
+        video = self._assemble(found, tuple(indexed), descriptions)
+        await self.catalogue.publish(video, end=JobEnd(lease, outcome))
+        await asyncio.to_thread(self.artefacts.drop_others, found.file.sha256, self.decoding)
+        return outcome
 
     async def _descriptions(self, found: DecodedFile) -> tuple[Segment, ...]:
         """Return what is told about the video, with the captions that models made from the same bytes before."""

@@ -7,7 +7,7 @@ adapter and over the fake in `heimdex.testing`. What a change of model needs sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heimdex.domain.ids import SceneId, VideoId
+from heimdex.domain.jobs import JobEnd
 from heimdex.domain.media import DecodedVideo, FileStamp, LibraryStatus, MediaFacts, Reason, Scene, Segment
 from heimdex.domain.query import Channel, SearchFilter
 from heimdex.domain.results import Candidate, SceneDetails
@@ -196,12 +197,20 @@ class KnownFile:
     video_id: VideoId | None
     fingerprint: str
     reason: Reason | None = None
+    #: found gone; offline: together with its folder
+    is_gone: bool = False
+    is_offline: bool = False
 
 
 class Catalogue(Protocol):
-    """The library as the ingest side sees it. Contract: tests/contract/test_catalogue.py."""
+    """The library as the ingest side sees it. Contract: tests/contract/test_catalogue.py.
+
+    A call with an ``end`` also ends that job, both or neither. Raises LeaseLost when it is in other hands.
+    """
 
     async def known_file(self, path: Path) -> KnownFile | None: ...
+
+    async def known_files(self, paths: Sequence[Path]) -> Mapping[Path, KnownFile]: ...
 
     async def find_content(self, sha256: str, fingerprint: str) -> VideoId | None:
         """Return the video already indexed from the same bytes with the same settings."""
@@ -211,13 +220,15 @@ class Catalogue(Protocol):
         """Return the paths under which these bytes are known, gone or not."""
         ...
 
-    async def link_file(self, file: FileStamp, video_id: VideoId) -> None:
+    async def link_file(self, file: FileStamp, video_id: VideoId, *, end: JobEnd | None = None) -> None:
         """Note that ``file`` holds the content of ``video_id``: moved, renamed or a copy."""
         ...
 
-    async def record_unreadable(self, file: FileStamp, reason: Reason, detail: str, fingerprint: str) -> None: ...
+    async def record_unreadable(
+        self, file: FileStamp, reason: Reason, detail: str, fingerprint: str, *, end: JobEnd | None = None
+    ) -> None: ...
 
-    async def publish(self, video: IndexedVideo) -> None:
+    async def publish(self, video: IndexedVideo, *, end: JobEnd | None = None) -> None:
         """Store the video and all that belongs to it, or nothing; replaces an earlier indexing of the content."""
         ...
 
@@ -366,30 +377,4 @@ class Tags(Protocol):
 
     async def every(self) -> list[tuple[str, int]]:
         """Return each tag with the number of videos that have it, in order of name."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class StreamableVideo:
-    """A video that the server may stream."""
-
-    video_id: VideoId
-    title: str
-    path: Path
-    facts: MediaFacts
-    scenes: int
-    #: other files with the same content
-    copies: tuple[Path, ...] = field(default=())
-    tags: tuple[str, ...] = ()
-
-
-class VideoShelf(Protocol):
-    """Videos by id, for the web. A foreign or unknown id is `NotFound`, never a hint that it exists."""
-
-    async def video(self, video_id: VideoId) -> StreamableVideo: ...
-
-    async def videos(self) -> list[StreamableVideo]: ...
-
-    async def thumbnail(self, scene_id: SceneId) -> str:
-        """Return the thumbnail of the scene's best keyframe, relative to the artefact folder."""
         ...

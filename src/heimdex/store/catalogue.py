@@ -10,13 +10,16 @@ from typing import Any
 
 from heimdex.domain.errors import NotFound
 from heimdex.domain.ids import VideoId
+from heimdex.domain.jobs import JobEnd
 from heimdex.domain.media import FileStamp, LibraryStatus, Reason, Segment, UnreadableFile, title_of
 from heimdex.domain.query import Channel
 from heimdex.ports import EmbeddingModel, IndexedVideo, KnownFile, StoredVideo, ToldScene
 from heimdex.store.database import Connection, Database
+from heimdex.store.files import known_file, note_unreadable, put_file
 from heimdex.store.publish import check_video, write_video
 from heimdex.store.queries import load_queries
-from heimdex.store.rows import path_bytes, path_key, storable, to_path
+from heimdex.store.rows import path_key, storable, to_path
+from heimdex.store.settling import finish
 from heimdex.store.spaces import Spaces
 from heimdex.store.telling import GONE, check_told, read_stored, segment_of, write_told
 
@@ -36,17 +39,17 @@ class PostgresCatalogue:
         async def work(connection: Connection) -> KnownFile | None:
             values = {"tenant": self._tenant, "path_key": path_key(path)}
             row = await (await connection.execute(_SQL["known_file"], values)).fetchone()
-            if row is None:
-                return None
-            stored, size_bytes, mtime_ns, sha256, video_id, fingerprint, reason = row
-            return KnownFile(
-                file=FileStamp(to_path(stored), size_bytes, mtime_ns, sha256),
-                video_id=None if reason is not None else video_id,
-                fingerprint=fingerprint,
-                reason=None if reason is None else Reason(reason),
-            )
+            return None if row is None else known_file(row)
 
         return await self._database.run(work)
+
+    async def known_files(self, paths: Sequence[Path]) -> dict[Path, KnownFile]:
+        async def work(connection: Connection) -> dict[Path, KnownFile]:
+            values = {"tenant": self._tenant, "path_keys": [path_key(path) for path in paths]}
+            cursor = await connection.execute(_SQL["known_files"], values)
+            return {known.file.path: known for known in map(known_file, await cursor.fetchall())}
+
+        return await self._database.run(work) if paths else {}
 
     async def find_content(self, sha256: str, fingerprint: str) -> VideoId | None:
         async def work(connection: Connection) -> VideoId | None:
@@ -56,7 +59,7 @@ class PostgresCatalogue:
 
         return await self._database.run(work) if sha256 else None
 
-    async def link_file(self, file: FileStamp, video_id: VideoId) -> None:
+    async def link_file(self, file: FileStamp, video_id: VideoId, *, end: JobEnd | None = None) -> None:
         """Note that ``file`` holds the content of ``video_id``; renamed, the video takes the new name.
 
         Raises NotFound when there is no such video.
@@ -74,9 +77,10 @@ class PostgresCatalogue:
             row = await (await connection.execute(_SQL["fingerprint_of_video"], values)).fetchone()
             if row is None:
                 raise NotFound("There is no such video in the library.", remedy="Index the file.")
-            await self._put_file(connection, file, fingerprint=row[0], video_id=video_id)
+            await put_file(connection, self._tenant, file, fingerprint=row[0], video_id=video_id)
             if renamed:
                 await connection.execute(_SQL["rename_video"], values)
+            await self._end(connection, end)
 
         await self._database.run(work)
 
@@ -88,20 +92,18 @@ class PostgresCatalogue:
 
         return await self._database.run(work) if sha256 else []
 
-    async def record_unreadable(self, file: FileStamp, reason: Reason, detail: str, fingerprint: str) -> None:
+    async def record_unreadable(
+        self, file: FileStamp, reason: Reason, detail: str, fingerprint: str, *, end: JobEnd | None = None
+    ) -> None:
         """List ``file`` with its reason. Scenes of the same, unchanged bytes stay searchable."""
 
         async def work(connection: Connection) -> None:
-            cursor = await connection.execute(_SQL["unchanged_video"], self._file_row(file))
-            row = await cursor.fetchone()
-            await self._put_file(
-                connection, file, fingerprint=fingerprint, video_id=None if row is None else row[0],
-                reason=reason, detail=detail,
-            )  # fmt: skip
+            await note_unreadable(connection, self._tenant, file, reason, detail, fingerprint=fingerprint)
+            await self._end(connection, end)
 
         await self._database.run(work)
 
-    async def publish(self, video: IndexedVideo) -> None:
+    async def publish(self, video: IndexedVideo, *, end: JobEnd | None = None) -> None:
         check_video(video)
         # tables of vectors are made ahead, by the owner: an empty one does no harm if the rest fails
         if video.visual_model is not None:
@@ -124,7 +126,8 @@ class PostgresCatalogue:
             if former:
                 await connection.execute(_SQL["move_files"], {**values, "former": former})
                 await connection.execute(_SQL["drop_videos"], {**values, "former": former})
-            await self._put_file(connection, video.file, fingerprint=video.fingerprint, video_id=video.video_id)
+            await put_file(connection, self._tenant, video.file, fingerprint=video.fingerprint, video_id=video.video_id)
+            await self._end(connection, end)
 
         await self._database.run(work)
 
@@ -187,34 +190,10 @@ class PostgresCatalogue:
             coverage=status.coverage, unreadable=status.unreadable, missing=missing,
         )  # fmt: skip
 
-    async def _put_file(
-        self,
-        connection: Connection,
-        file: FileStamp,
-        *,
-        fingerprint: str,
-        video_id: VideoId | None,
-        reason: Reason | None = None,
-        detail: str = "",
-    ) -> None:
-        row = self._file_row(file)
-        cursor = await connection.execute(_SQL["known_file"], row)
-        before = await cursor.fetchone()
-        await connection.execute(
-            _SQL["put_file"],
-            {
-                **row, "fingerprint": fingerprint, "video_id": video_id,
-                "reason": None if reason is None else reason.value, "detail": storable(detail),
-            },
-        )  # fmt: skip
-        if before is not None and before[4] is not None and before[4] != video_id:
-            await connection.execute(_SQL["drop_if_no_file"], {"tenant": self._tenant, "video_id": before[4]})
-
-    def _file_row(self, file: FileStamp) -> dict[str, Any]:
-        return {
-            "tenant": self._tenant, "path_key": path_key(file.path), "path": path_bytes(file.path),
-            "size_bytes": file.size_bytes, "mtime_ns": file.mtime_ns, "sha256": file.sha256,
-        }  # fmt: skip
+    async def _end(self, connection: Connection, end: JobEnd | None) -> None:
+        """End the job in the same transaction; last in it, because it locks the job."""
+        if end is not None:
+            await finish(connection, self._tenant, end)
 
 
 def _missing(files: Sequence[tuple[VideoId, Path]]) -> tuple[Path, ...]:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from heimdex.domain.errors import HeimdexError, StoreTimeout, StoreUnavailable
+from heimdex.domain.errors import HeimdexError, StoreFull, StoreTimeout, StoreUnavailable
 from heimdex.domain.ids import TenantId
 
 T = TypeVar("T")
@@ -146,7 +146,7 @@ def _is_loss(error: Exception) -> bool:
 def _explain(error: Exception) -> HeimdexError:
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, errors.DiskFull):
-        return StoreUnavailable("The disk of the database is full.", remedy="Free some space, then try again.")
+        return StoreFull("The disk of the database is full.", remedy="Free some space, then try again.")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | PoolClosed | TooManyRequests):
         return StoreUnavailable(
             f"The database does not answer: {text}.", remedy="`heimdex doctor` says what is wrong with it."

@@ -16,6 +16,8 @@ from heimdex.domain.ids import DEFAULT_TENANT, TenantId
 from heimdex.store.catalogue import PostgresCatalogue
 from heimdex.store.database import Connection, Database
 from heimdex.store.embedded import EmbeddedPostgres
+from heimdex.store.inventory import PostgresInventory
+from heimdex.store.jobs import PostgresJobs
 from heimdex.store.migrate import migrate
 from heimdex.store.preferences import PostgresPreferences
 from heimdex.store.queries import load_queries
@@ -37,6 +39,8 @@ class Store:
     preferences: PostgresPreferences
     tags: PostgresTags
     spaces: PostgresVectorSpaces
+    jobs: PostgresJobs
+    inventory: PostgresInventory
     database: Database
     #: libpq URL, with its password if it has one: not for logs
     url: str
@@ -44,7 +48,13 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    database_url: str | None, data_dir: Path, tenant: TenantId = DEFAULT_TENANT, *, stop_if_last: bool = False
+    database_url: str | None,
+    data_dir: Path,
+    tenant: TenantId = DEFAULT_TENANT,
+    *,
+    stop_if_last: bool = False,
+    lease_s: float = 60.0,
+    max_attempts: int = 3,
 ) -> AsyncIterator[Store]:
     """Connect, bring the schema up to date, and give the adapters of ``tenant``'s library.
 
@@ -54,6 +64,7 @@ async def open_store(
         tenant: whose library; made when missing.
         stop_if_last: stop the embedded server at the end unless another process uses it. Short
             commands leave it running, so that the next one starts at once.
+        lease_s, max_attempts: of the queue, see `PostgresJobs`.
 
     Raises:
         SettingsInvalid: ``database_url`` is no address of a database.
@@ -72,7 +83,9 @@ async def open_store(
             await database.run(lambda connection: _add_tenant(connection, tenant))
             yield Store(
                 PostgresCatalogue(database), PostgresSceneIndex(database), PostgresShelf(database),
-                PostgresPreferences(database), PostgresTags(database), PostgresVectorSpaces(database), database, url,
+                PostgresPreferences(database), PostgresTags(database), PostgresVectorSpaces(database),
+                PostgresJobs(database, lease_s=lease_s, max_attempts=max_attempts), PostgresInventory(database),
+                database, url,
             )  # fmt: skip
         finally:
             await database.close()

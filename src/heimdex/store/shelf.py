@@ -8,7 +8,7 @@ from typing import Any
 from heimdex.domain.errors import NotFound
 from heimdex.domain.ids import SceneId, VideoId
 from heimdex.domain.media import MediaFacts
-from heimdex.ports import StreamableVideo
+from heimdex.ports.shelf import StreamableVideo
 from heimdex.store.database import Connection, Database
 from heimdex.store.queries import load_queries
 from heimdex.store.rows import to_path

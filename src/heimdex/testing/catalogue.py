@@ -10,9 +10,11 @@ import numpy as np
 
 from heimdex.domain.errors import DimensionMismatch, NotFound
 from heimdex.domain.ids import VideoId
+from heimdex.domain.jobs import JobEnd
 from heimdex.domain.media import FileStamp, LibraryStatus, Reason, Segment, UnreadableFile
 from heimdex.domain.query import Channel
 from heimdex.ports import EmbeddingModel, IndexedVideo, KnownFile, Matrix, StoredVideo, ToldScene
+from heimdex.testing.jobs import InMemoryJobs
 
 
 @dataclass(slots=True)
@@ -25,8 +27,14 @@ class InMemoryCatalogue:
     #: videos that stay searchable though their file is listed as unreadable
     kept: dict[Path, VideoId] = field(default_factory=dict)
 
+    #: where the jobs are whose ends come with results
+    queue: InMemoryJobs = field(default_factory=InMemoryJobs)
+
     async def known_file(self, path: Path) -> KnownFile | None:
         return self.files.get(path)
+
+    async def known_files(self, paths: Sequence[Path]) -> dict[Path, KnownFile]:
+        return {path: self.files[path] for path in paths if path in self.files}
 
     async def find_content(self, sha256: str, fingerprint: str) -> VideoId | None:
         for video in self.videos.values():
@@ -37,12 +45,16 @@ class InMemoryCatalogue:
     async def paths_of_content(self, sha256: str) -> list[Path]:
         return sorted(path for path, known in self.files.items() if sha256 and known.file.sha256 == sha256)
 
-    async def link_file(self, file: FileStamp, video_id: VideoId) -> None:
+    async def link_file(self, file: FileStamp, video_id: VideoId, *, end: JobEnd | None = None) -> None:
         if video_id not in self.videos:
             raise NotFound("There is no such video in the library.", remedy="Index the file.")
+        await self._end(end)
         self._put(KnownFile(file, video_id, self.videos[video_id].fingerprint))
 
-    async def record_unreadable(self, file: FileStamp, reason: Reason, detail: str, fingerprint: str) -> None:
+    async def record_unreadable(
+        self, file: FileStamp, reason: Reason, detail: str, fingerprint: str, *, end: JobEnd | None = None
+    ) -> None:
+        await self._end(end)
         before = self.files.get(file.path)
         kept = self.kept.get(file.path) or (before.video_id if before else None)
         self._put(KnownFile(file, None, fingerprint, reason))
@@ -51,7 +63,7 @@ class InMemoryCatalogue:
             self.kept[file.path] = kept  # the same bytes were readable once: their scenes stay
         self._drop_unused()
 
-    async def publish(self, video: IndexedVideo) -> None:
+    async def publish(self, video: IndexedVideo, *, end: JobEnd | None = None) -> None:
         if not video.scenes:
             raise ValueError("a searchable video has at least one scene")
         for scene in video.scenes:
@@ -59,6 +71,7 @@ class InMemoryCatalogue:
                 _check(scene.visual, video.visual_model)
             if scene.meaning is not None and video.meaning_model is not None:
                 _check(scene.meaning[np.newaxis], video.meaning_model)
+        await self._end(end)
         for former in [v for v in self.videos.values() if v.file.sha256 == video.file.sha256]:
             del self.videos[former.video_id]
             for path, known in list(self.files.items()):
@@ -131,6 +144,10 @@ class InMemoryCatalogue:
                 path for path, known in self.files.items() if known.reason is None and known.video_id not in left
             ),
         )
+
+    async def _end(self, end: JobEnd | None) -> None:
+        if end is not None:
+            await self.queue.finish(end)
 
     def _put(self, known: KnownFile) -> None:
         self.files[known.file.path] = known

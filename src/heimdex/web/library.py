@@ -11,7 +11,8 @@ from fastapi import Depends, Request
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import SearchRequest
 from heimdex.domain.results import SearchAnswer
-from heimdex.ports import Catalogue, Image, Preferences, Tags, VideoShelf
+from heimdex.ports import Catalogue, Image, Preferences, Tags
+from heimdex.ports.shelf import VideoShelf
 from heimdex.search.plan import SearchConfig
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from heimdex.domain.media import LibraryStatus, UnreadableFile
 from heimdex.domain.query import Channel
 from heimdex.domain.results import ChannelReport, Followed, Hit, Match, SearchAnswer, Weighed
-from heimdex.ports import StreamableVideo
+from heimdex.ports.shelf import StreamableVideo
 
 
 class FilterIn(BaseModel):

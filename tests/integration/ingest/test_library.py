@@ -8,21 +8,25 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from heimdex.domain.errors import BadRequest, StoreUnavailable
+from heimdex.domain.jobs import JobEnd, Lease, Status
 from heimdex.domain.media import Reason, Segment
 from heimdex.ingest.fingerprint import FAST
 from heimdex.ingest.library import IndexLibrary
-from heimdex.ingest.outcomes import IndexEvent, IndexReport, Status
+from heimdex.ingest.outcomes import IndexEvent, IndexReport
 from heimdex.ingest.telling import CAPTION, Describer
+from heimdex.ingest.worker import WorkRules
 from heimdex.ports import IndexedVideo, TextEmbedder
 from heimdex.speech.sidecar import SidecarReader
 from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.decoder import ScriptedDecoder
 from heimdex.testing.embedder import ColourEmbedder, WordEmbedder
+from heimdex.testing.jobs import InMemoryJobs
 
 SRT = "1\n00:00:00,500 --> 00:00:01,500\nhello\n\n2\n00:00:04,500 --> 00:00:05,500\ngoodbye\n"
 
@@ -37,12 +41,15 @@ class World:
     text_embedder: TextEmbedder | None = field(default_factory=WordEmbedder)
     events: list[IndexEvent] = field(default_factory=list)
     limits: str = "limits"
+    least_free_bytes: int = 0
 
     def library(self) -> IndexLibrary:
         return IndexLibrary(
             decoder=self.decoder, transcripts=SidecarReader(), embedder=self.embedder,
-            text_embedder=self.text_embedder, catalogue=self.catalogue, artefacts=self.data / "artefacts",
+            text_embedder=self.text_embedder, catalogue=self.catalogue, queue=self.catalogue.queue,
+            artefacts=self.data / "artefacts", workers=self.data / "workers",
             decoding_fingerprint=self.decoder.fingerprint, limits_fingerprint=self.limits, batch_size=2,
+            rules=WorkRules(poll_s=0.05, patience_s=0), least_free_bytes=self.least_free_bytes,
         )  # fmt: skip
 
     async def index(self, *paths: Path) -> IndexReport:
@@ -251,26 +258,61 @@ async def test_a_file_that_changes_while_it_is_decoded_is_not_published(world: W
     assert statuses(await world.index()) == {"a.mp4": Status.INDEXED}
 
 
-async def test_a_full_disk_stops_the_run_and_blames_no_file(world: World) -> None:
+async def test_a_full_disk_halts_the_run_until_there_is_space(world: World) -> None:
     world.video("a.mp4")
     world.video("b.mp4")
     world.decoder.rejects["a.mp4"] = Reason.DISK_FULL
-    report = await world.index()
+    loop = asyncio.get_running_loop()
+    run = asyncio.create_task(world.index())
+    loop.call_later(0.4, world.decoder.rejects.clear)
 
-    assert statuses(report) == {"a.mp4": Status.FAILED}
-    assert world.catalogue.files == {}
+    assert set(statuses(await run).values()) == {Status.INDEXED}
+    assert any("no space left" in event.notice for event in world.events)
+
+
+async def test_nothing_begins_while_the_disk_is_nearly_full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.video("a.mp4")
+    free = 10
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    world.least_free_bytes = 20
+    run = asyncio.create_task(world.index())
+    while not any("waiting for space" in event.notice for event in world.events):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    assert world.decoder.decoded == []
+    free = 20
+
+    assert statuses(await run) == {"a.mp4": Status.INDEXED}
 
 
 async def test_a_database_that_goes_away_ends_the_run_with_its_own_error(world: World) -> None:
     world.video("a.mp4")
 
     class Gone(InMemoryCatalogue):
-        async def publish(self, video: IndexedVideo) -> None:
+        async def publish(self, video: IndexedVideo, *, end: JobEnd | None = None) -> None:
             raise StoreUnavailable("gone")
 
-    world.catalogue = Gone()
+    class GoneToo(InMemoryJobs):
+        async def give_back(self, lease: Lease, problem: str = "", *, delay_s: float = 0.0) -> None:
+            raise StoreUnavailable("gone")
+
+    world.catalogue = Gone(queue=GoneToo())
     with pytest.raises(StoreUnavailable):
         await world.index()
+
+
+async def test_a_database_that_refuses_one_result_fails_that_file_alone(world: World) -> None:
+    world.video("a.mp4")
+    world.video("b.mp4")
+
+    class Choosy(InMemoryCatalogue):
+        async def publish(self, video: IndexedVideo, *, end: JobEnd | None = None) -> None:
+            if video.file.path.name == "a.mp4":
+                raise StoreUnavailable("The database refused a statement.")
+            await InMemoryCatalogue.publish(self, video, end=end)
+
+    world.catalogue = Choosy()
+
+    assert statuses(await world.index()) == {"a.mp4": Status.FAILED, "b.mp4": Status.INDEXED}
 
 
 async def test_a_run_that_is_cancelled_stops_decoding(world: World) -> None:

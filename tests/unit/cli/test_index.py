@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from heimdex.cli.index import describe_ignored, show_report
+from heimdex.domain.jobs import FileOutcome, Status
 from heimdex.domain.media import Reason
-from heimdex.ingest.outcomes import FileOutcome, IndexReport, Status
+from heimdex.ingest.outcomes import IndexReport
 
 
 def test_every_file_is_named_with_its_end(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from heimdex.cli.tag import named
 from heimdex.domain.errors import BadRequest, NotFound
 from heimdex.domain.ids import VideoId
 from heimdex.domain.media import MediaFacts
-from heimdex.ports import StreamableVideo
+from heimdex.ports.shelf import StreamableVideo
 
 
 def video(number: int, path: str, *copies: str) -> StreamableVideo:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heimdex.ingest.outcomes import FileOutcome, IndexEvent, IndexReport, Progress, Status
+from heimdex.domain.jobs import FileOutcome, Status
+from heimdex.ingest.outcomes import IndexEvent, IndexReport, Progress
 
 ONE, TWO = Path("/one"), Path("/two")
 

@@ -23,7 +23,8 @@ from heimdex.domain.results import (
     SceneDetails,
     SearchAnswer,
 )
-from heimdex.ports import Image, StreamableVideo
+from heimdex.ports import Image
+from heimdex.ports.shelf import StreamableVideo
 from heimdex.search.plan import SearchConfig
 from heimdex.testing.preferences import InMemoryPreferences
 from heimdex.testing.tags import InMemoryTags

@@ -1,8 +1,12 @@
 -- The library as the ingest side sees it.
 
 -- name: known_file
-SELECT path, size_bytes, mtime_ns, sha256, video_id, fingerprint, reason
+SELECT path, size_bytes, mtime_ns, sha256, video_id, fingerprint, reason, gone_since IS NOT NULL, offline
 FROM file WHERE tenant_id = %(tenant)s AND path_key = %(path_key)s;
+
+-- name: known_files
+SELECT path, size_bytes, mtime_ns, sha256, video_id, fingerprint, reason, gone_since IS NOT NULL, offline
+FROM file WHERE tenant_id = %(tenant)s AND path_key = ANY (%(path_keys)s);
 
 -- name: find_content
 SELECT video_id FROM video
@@ -37,7 +41,7 @@ VALUES (%(tenant)s, %(path_key)s, %(path)s, %(size_bytes)s, %(mtime_ns)s, %(sha2
 ON CONFLICT (tenant_id, path_key) DO UPDATE SET
     path = excluded.path, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256,
     fingerprint = excluded.fingerprint, video_id = excluded.video_id, reason = excluded.reason,
-    detail = excluded.detail, seen_at = now();
+    detail = excluded.detail, seen_at = now(), gone_since = NULL, offline = false;
 
 -- name: unchanged_video
 -- The video of a file whose bytes did not change since it was indexed.

@@ -1,0 +1,25 @@
+"""Room on the disk: work waits while there is too little, and goes on when there is enough."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpace:
+    """The disk that ``folder`` is on, and how much of it must stay free."""
+
+    folder: Path
+    least_bytes: int
+
+    def shortage(self) -> str:
+        """Return what is missing, as a sentence for people; empty when there is room."""
+        place = self.folder
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        free = shutil.disk_usage(place).free
+        if free >= self.least_bytes:
+            return ""
+        return f"{free / 1e6:.0f} MB are free in {self.folder}, {self.least_bytes / 1e6:.0f} MB are due"
