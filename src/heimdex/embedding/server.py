@@ -87,7 +87,7 @@ class EmbeddingService:
         from heimdex.telemetry import metrics
 
         record.embedding_queues({"text": self._texts.waiting, "image": self._images.waiting}, self._gate.nonces)
-        return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+        return Response(metrics.exposition(metrics.EMBEDDING), media_type=metrics.CONTENT_TYPE)
 
     async def models(self, request: Request) -> Response:
         """List the one model."""

@@ -17,7 +17,9 @@ from heimdex.domain.media import Reason
 from heimdex.domain.query import Channel, Mode
 from heimdex.domain.results import ChannelStatus
 
-REGISTRY = CollectorRegistry()
+#: what the server shows, and what the embedding service shows: a process shows no figure that is not its own
+SERVER = CollectorRegistry()
+EMBEDDING = CollectorRegistry()
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 #: what a query embedding can end with
@@ -31,21 +33,25 @@ _MODES = tuple(mode.value for mode in Mode if mode is not Mode.AUTO)
 
 
 def _counter(name: str, about: str, **labels: Sequence[str]) -> Counter:
-    made = Counter(name, about, tuple(labels), registry=REGISTRY)
+    made = Counter(name, about, tuple(labels), registry=_registry(name))
     _begin(made, labels)
     return made
 
 
 def _gauge(name: str, about: str, **labels: Sequence[str]) -> Gauge:
-    made = Gauge(name, about, tuple(labels), registry=REGISTRY)
+    made = Gauge(name, about, tuple(labels), registry=_registry(name))
     _begin(made, labels)
     return made
 
 
 def _histogram(name: str, about: str, buckets: Sequence[float], **labels: Sequence[str]) -> Histogram:
-    made = Histogram(name, about, tuple(labels), registry=REGISTRY, buckets=buckets)
+    made = Histogram(name, about, tuple(labels), registry=_registry(name), buckets=buckets)
     _begin(made, labels)
     return made
+
+
+def _registry(name: str) -> CollectorRegistry:
+    return EMBEDDING if name.startswith("heimdex_embed_") else SERVER
 
 
 def _begin(metric: Counter | Gauge | Histogram, labels: dict[str, Sequence[str]]) -> None:
@@ -107,7 +113,9 @@ SCENES = _gauge("heimdex_scenes", "Scenes in the library.")
 COVERAGE = _gauge(
     "heimdex_channel_scenes", "Scenes that a channel can find.", channel=[channel.value for channel in Channel]
 )
-BACKUP_AT = _gauge("heimdex_backup_last_success_timestamp_seconds", "When the last backup ended; 0 without one.")
+BACKUP_AT = _gauge(
+    "heimdex_backup_last_success_timestamp_seconds", "When the last backup ended, as its stamp says; 0 without one."
+)
 DISK_FREE = _gauge("heimdex_disk_free_bytes", "Free space where the library lies.")
 DISK_SIZE = _gauge("heimdex_disk_size_bytes", "Size of the disk where the library lies.")
 
@@ -132,10 +140,12 @@ EMBED_WAITING = _gauge("heimdex_embed_waiting_items", "Texts or pictures in the 
 EMBED_KEYS = _counter("heimdex_embed_key_requests_total", "Believed requests by the name of their key.", key=())
 EMBED_NONCES = _gauge("heimdex_embed_nonces", "Nonces remembered, of at most 100,000.")
 
-ProcessCollector(registry=REGISTRY)
-PlatformCollector(registry=REGISTRY)
+EMBEDDING.register(SHED)
+for _each in (SERVER, EMBEDDING):
+    ProcessCollector(registry=_each)
+    PlatformCollector(registry=_each)
 
 
-def exposition() -> bytes:
-    """Return everything in the text format of Prometheus."""
-    return generate_latest(REGISTRY)
+def exposition(registry: CollectorRegistry) -> bytes:
+    """Return all that one kind of process shows, in the text format of Prometheus."""
+    return generate_latest(registry)

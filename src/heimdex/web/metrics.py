@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -20,6 +22,8 @@ router = APIRouter(tags=["state"])
 #: what the library holds is asked for at most this often, however many scrape
 _EVERY_S = 15.0
 _TIMEOUT_S = 2.0
+#: whatever makes backups touches this file in the data folder when one is complete
+BACKUP_STAMP = "last-backup"
 
 
 @dataclass(slots=True)
@@ -42,7 +46,7 @@ async def metrics(library: OpenLibrary, request: Request) -> Response:
     from heimdex.telemetry import metrics as catalogue
 
     await _ask(library, request.app.state.told)
-    return Response(catalogue.exposition(), media_type=catalogue.CONTENT_TYPE)
+    return Response(catalogue.exposition(catalogue.SERVER), media_type=catalogue.CONTENT_TYPE)
 
 
 @router.post("/v1/opened", status_code=204)
@@ -62,8 +66,17 @@ async def _ask(library: Library, told: Told) -> None:
                 record.library(await library.catalogue.status())
         except (HeimdexError, TimeoutError):
             record.library(None)
-        usage = await asyncio.to_thread(shutil.disk_usage, library.artefacts.parent)
+        await asyncio.to_thread(_look_at_disk, library.artefacts.parent)
+
+
+def _look_at_disk(folder: Path) -> None:
+    with suppress(OSError):
+        usage = shutil.disk_usage(folder)
         record.disk(free_bytes=usage.free, size_bytes=usage.total)
+    try:
+        record.backup((folder / BACKUP_STAMP).stat().st_mtime)
+    except OSError:
+        record.backup(0.0)
 
 
 class Counted:

@@ -23,7 +23,7 @@ def grown() -> Callable[[str], float]:
 
 
 def _series() -> dict[str, float]:
-    lines = [line.rsplit(" ", 1) for line in metrics.exposition().decode().splitlines() if line[0] != "#"]
+    lines = [line.rsplit(" ", 1) for line in metrics.exposition(metrics.SERVER).decode().splitlines() if line[0] != "#"]
     return {name: float(value) for name, value in lines}
 
 
@@ -102,4 +102,4 @@ async def test_nothing_of_the_query_gets_into_a_metric() -> None:
     record.count_here()
     await engine(library(*SEEN), FakeModel(), text_model()).search(check("zebracanary driving a red car"))
 
-    assert "zebracanary" not in metrics.exposition().decode()
+    assert "zebracanary" not in metrics.exposition(metrics.SERVER).decode()

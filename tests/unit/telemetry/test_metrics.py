@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,8 +28,14 @@ NAMES = {
 LABELS = {"outcome", "result", "mode", "degraded", "reason", "channel", "status", "step", "kind", "key", "le"}
 
 
+def _shown() -> str:
+    return (metrics.exposition(metrics.SERVER) + metrics.exposition(metrics.EMBEDDING)).decode()
+
+
 def _families() -> Iterator[Metric]:
-    for family in text_string_to_metric_families(metrics.exposition().decode()):
+    for family in text_string_to_metric_families(
+        (metrics.exposition(metrics.SERVER) + metrics.exposition(metrics.EMBEDDING)).decode()
+    ):
         if family.name.startswith("heimdex_") and not family.name.endswith("_created"):
             yield family
 
@@ -42,12 +49,20 @@ def test_the_catalogue_is_what_the_documents_say() -> None:
     assert {family.name for family in _families()} == NAMES
 
 
+def test_a_process_shows_no_figure_that_is_not_its_own() -> None:
+    server, service = (metrics.exposition(which).decode() for which in (metrics.SERVER, metrics.EMBEDDING))
+
+    assert "heimdex_embed_" not in server
+    # a service without a library must not look like one with a full disk and no backup
+    assert set(re.findall(r"^heimdex_(?!embed_|shed_)\w+", service, re.MULTILINE)) == set()
+
+
 def test_labels_never_name_a_query_a_path_a_tenant_or_an_id() -> None:
     assert {label for family in _families() for sample in family.samples for label in sample.labels} <= LABELS
 
 
 def test_series_are_there_before_their_first_event() -> None:
-    shown = metrics.exposition().decode()
+    shown = _shown()
 
     for series in (
         'heimdex_clip_requests_total{outcome="breaker_open"}', 'heimdex_clip_rerank_total{outcome="skipped_flat"}',
@@ -75,7 +90,7 @@ def test_a_record_that_fails_raises_nothing(call: object) -> None:
 def test_a_library_that_does_not_answer_keeps_its_last_figures() -> None:
     record.library(LibraryStatus(2, 7, 10.0, 3, {"visual": 5}))
     record.library(None)
-    shown = metrics.exposition().decode()
+    shown = _shown()
 
     assert "heimdex_library_up 0.0" in shown
     assert "heimdex_scenes 7.0" in shown

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import httpx
 import pytest
 
 from heimdex.domain.errors import StoreUnavailable
+from heimdex.web.metrics import BACKUP_STAMP
 
 
 async def _value(client: httpx.AsyncClient, series: str) -> float:
@@ -65,3 +67,15 @@ async def test_answers_are_counted_by_class(client: httpx.AsyncClient, library: 
 
     for kind, count in before.items():
         assert await _value(client, f'heimdex_http_responses_total{{status="{kind}"}}') - count == 1
+
+
+async def test_a_backup_is_as_old_as_its_stamp(client: httpx.AsyncClient, library: Any) -> None:
+    stamp = library.artefacts.parent / BACKUP_STAMP
+    stamp.touch()
+    os.utime(stamp, (1_000_000, 1_000_000))
+
+    assert await _value(client, "heimdex_backup_last_success_timestamp_seconds") == 1_000_000
+
+
+async def test_no_backup_is_one_from_the_beginning_of_time(client: httpx.AsyncClient) -> None:
+    assert await _value(client, "heimdex_backup_last_success_timestamp_seconds") == 0
