@@ -83,6 +83,27 @@ def test_a_moment_is_found_seen_and_played(page: Page, truth: Any) -> None:
     expect(page.locator("#query")).to_be_focused()
 
 
+def test_pointing_at_a_card_shows_what_happens_in_it(page: Page) -> None:
+    _search(page, "red car")
+    card = page.locator(".card").first
+    expect(card).to_be_visible()
+    box = card.locator(".picture").bounding_box()
+    assert box is not None
+    sprite = card.locator(".sprite")
+    expect(sprite).to_be_hidden()
+
+    places = []
+    for part in (0.02, 0.98):
+        page.mouse.move(box["x"] + part * box["width"], box["y"] + box["height"] / 2)
+        expect(sprite).to_be_visible()
+        page.wait_for_timeout(100)
+        places.append(sprite.evaluate("layer => [layer.style.backgroundImage, layer.style.backgroundPosition]"))
+    assert "sprites.jpg" in places[0][0]
+    assert places[0][1] != places[1][1]
+    page.mouse.move(2, 2)
+    expect(sprite).to_be_hidden()
+
+
 def test_a_link_opens_the_same_moment(page: Page) -> None:
     _search(page, "빨간 자동차")
     page.locator(".card").first.click()

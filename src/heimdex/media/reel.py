@@ -60,7 +60,9 @@ class Reel:
             self.damage.packet(self._shown_s(packet))
         try:
             frames = packet.decode()
-        except av.error.InvalidDataError:
+        except MemoryError:
+            raise
+        except av.error.FFmpegError:
             self.damage.packet(self._shown_s(packet))
             return
         for frame in frames:

@@ -93,7 +93,7 @@ def segments(tracks: Iterable[Track], *, duration_s: float) -> tuple[Segment, ..
     found = []
     for track in tracks:
         cues = sorted(track.cues, key=lambda c: c[0])
-        starts = [c[0] for c in cues[1:]] + [duration_s]
+        starts = [*(c[0] for c in cues[1:]), duration_s][: len(cues)]  # a track may be empty
         for (start_s, end_s, text), next_s in zip(cues, starts, strict=True):
             if end_s is None:
                 end_s = min(start_s + 5.0, max(next_s, start_s))

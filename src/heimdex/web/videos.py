@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from heimdex.domain.errors import NotFound
 from heimdex.domain.ids import SceneId, VideoId
 from heimdex.web.files import file_response
-from heimdex.web.library import OpenLibrary
+from heimdex.web.library import Library, OpenLibrary
 from heimdex.web.schemas import VideoOut
 
 router = APIRouter(prefix="/v1", tags=["library"])
@@ -89,9 +89,30 @@ async def stream(video_id: AskedVideo, library: OpenLibrary, request: Request) -
 @router.get("/scenes/{scene_id}/thumbnail", response_class=Response)
 async def thumbnail(scene_id: AskedScene, library: OpenLibrary, request: Request) -> Response:
     """Return the picture that stands for a scene, a JPEG."""
+    return await file_response(request, await _artefact(scene_id, library), "image/jpeg", max_age_s=3600)
+
+
+@router.head("/scenes/{scene_id}/sprites.jpg", include_in_schema=False)
+@router.get("/scenes/{scene_id}/sprites.jpg", response_class=Response)
+async def sprites(scene_id: AskedScene, library: OpenLibrary, request: Request) -> Response:
+    """Return the sheet of small pictures of the whole video that a scene belongs to, a JPEG."""
+    sheet = (await _artefact(scene_id, library)).with_name("sprites.jpg")
+    return await file_response(request, sheet, "image/jpeg", max_age_s=3600)
+
+
+@router.head("/scenes/{scene_id}/sprites.vtt", include_in_schema=False)
+@router.get("/scenes/{scene_id}/sprites.vtt", response_class=Response)
+async def sprite_index(scene_id: AskedScene, library: OpenLibrary, request: Request) -> Response:
+    """Return which part of the sheet stands for which time, as WebVTT with `sprites.jpg#xywh=x,y,width,height`."""
+    index = (await _artefact(scene_id, library)).with_name("sprites.vtt")
+    return await file_response(request, index, "text/vtt", max_age_s=3600)
+
+
+async def _artefact(scene_id: SceneId, library: Library) -> Path:
+    """Return where the picture of a scene lies; what belongs to the whole video lies beside it."""
     relative = await library.shelf.thumbnail(scene_id)
     root = library.artefacts.resolve()
     path = (root / relative).resolve()
     if not path.is_relative_to(root):  # the library said so, not the caller; still
         raise NotFound("There is no such picture.")
-    return await file_response(request, path, "image/jpeg", max_age_s=3600)
+    return path

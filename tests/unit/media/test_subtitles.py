@@ -61,3 +61,7 @@ def test_a_cue_without_an_end_lasts_to_the_next_one() -> None:
 
     found = segments([track], duration_s=20.0)
     assert [(s.span.start_s, s.span.end_s, s.text) for s in found] == [(1.0, 3.0, "a"), (3.0, 8.0, "b")]
+
+
+def test_a_track_without_a_cue_says_nothing() -> None:
+    assert segments([Track(cast(Any, None), "en")], duration_s=10.0) == ()

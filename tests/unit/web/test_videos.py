@@ -30,6 +30,8 @@ async def test_a_video_is_described_without_its_place_on_the_disk(client: httpx.
         f"/v1/videos/{UNKNOWN}",
         f"/v1/videos/{UNKNOWN}/stream",
         f"/v1/scenes/{UNKNOWN}/thumbnail",
+        f"/v1/scenes/{UNKNOWN}/sprites.jpg",
+        f"/v1/scenes/{SCENE}/sprites.vtt",
         "/v1/videos/..%2f..%2fetc%2fpasswd/stream",
         "/v1/videos/%2e%2e/stream",
         "/v1/scenes/a.jpg/thumbnail",
@@ -53,6 +55,19 @@ async def test_a_thumbnail_is_a_jpeg(client: httpx.AsyncClient) -> None:
 
     assert answer.content == b"\xff\xd8jpeg"
     assert answer.headers["content-type"] == "image/jpeg"
+
+
+async def test_sprites_lie_beside_the_thumbnail(client: httpx.AsyncClient, library: Any) -> None:
+    library.shelf.picture = "ab/content/settings/000001-1.jpg"
+    folder = library.artefacts / "ab/content/settings"
+    folder.mkdir(parents=True)
+    (folder / "sprites.jpg").write_bytes(b"\xff\xd8sheet")
+    (folder / "sprites.vtt").write_text("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nsprites.jpg#xywh=0,0,160,90\n")
+    sheet, index = [await client.get(f"/v1/scenes/{SCENE}/sprites.{ending}") for ending in ("jpg", "vtt")]
+
+    assert (sheet.content, sheet.headers["content-type"]) == (b"\xff\xd8sheet", "image/jpeg")
+    assert index.text.startswith("WEBVTT")
+    assert index.headers["content-type"].startswith("text/vtt")
 
 
 @pytest.mark.parametrize("picture", ["../secret.jpg", "/etc/hostname"])

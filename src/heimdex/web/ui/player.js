@@ -1,9 +1,9 @@
 // Plays one moment: starts where it starts, stops visibly where it ends.
 
-import { clock, label, marked, receipt } from "/ui/show.js";
+import { clock, isPhoto, label, marked, receipt } from "/ui/show.js";
 
 const at = (id) => document.getElementById(id);
-const [stage, video, ended, unplayable] = [at("stage"), at("video"), at("ended"), at("unplayable")];
+const [stage, video, photo, ended, unplayable] = [at("stage"), at("video"), at("photo"), at("ended"), at("unplayable")];
 
 let moment = null; // {start, end} in seconds; null once the viewer went on
 let following = 0;
@@ -12,7 +12,7 @@ export function open(hit, query, { hasPrevious, hasNext }) {
   stage.hidden = false;
   at("about-label").replaceChildren(hit.label ? label(hit) : "");
   at("about-title").textContent = hit.title;
-  at("about-time").textContent = `${clock(hit.start_s)} – ${clock(hit.end_s)}  ·  ${(hit.end_s - hit.start_s).toFixed(1)} s`;
+  at("about-time").textContent = isPhoto(hit) ? "photo" : `${clock(hit.start_s)} – ${clock(hit.end_s)}  ·  ${(hit.end_s - hit.start_s).toFixed(1)} s`;
   at("about-snippet").replaceChildren(hit.snippet ? marked(hit.snippet, query) : "");
   at("about-why").replaceChildren(receipt(hit));
   at("previous").disabled = !hasPrevious;
@@ -21,7 +21,21 @@ export function open(hit, query, { hasPrevious, hasNext }) {
   load(hit);
 }
 
+function show(hit) {
+  video.pause();
+  video.removeAttribute("src");
+  delete video.dataset.stream;
+  moment = null;
+  ended.hidden = unplayable.hidden = true;
+  // not every browser knows HEIC: the library's own picture of it will do
+  photo.onerror = () => hit.thumbnail_url && !photo.src.endsWith(hit.thumbnail_url) && (photo.src = hit.thumbnail_url);
+  photo.src = hit.stream_url;
+}
+
 function load(hit) {
+  photo.hidden = !isPhoto(hit);
+  video.hidden = at("strip").hidden = isPhoto(hit);
+  if (isPhoto(hit)) return show(hit);
   // the end of a scene is open: its last frame belongs to it, the cut does not
   moment = { scene: hit.start_s, start: hit.moment_s ?? hit.start_s, end: hit.end_s };
   ended.hidden = unplayable.hidden = true;

@@ -1,5 +1,7 @@
 // Turns answers into elements. Text only ever enters as text, never as markup.
 
+import { scrub } from "/ui/scrub.js";
+
 export const CHANNELS = {
   visual: { word: "seen", why: "The picture fits" },
   transcript: { word: "said", why: "What is said means it" },
@@ -34,6 +36,9 @@ function icon(name) {
   svg.append(path);
   return svg;
 }
+
+/** A photo is a scene without length. */
+export const isPhoto = (hit) => hit.end_s === hit.start_s;
 
 /** Seconds as 1:02 or 1:02:03, the way players write them. */
 export function clock(seconds) {
@@ -83,8 +88,9 @@ export function card(hit, query) {
   const image = element("img", { src: hit.thumbnail_url, alt: "", loading: "lazy", decoding: "async" });
   image.addEventListener("error", () => image.replaceWith(element("span", { class: "no-picture" }, "no picture")), { once: true });
   const then = (hit.then ?? []).map((step) => ` → ${clock(step.start_s)}`).join("");
-  const time = `${clock(hit.start_s)} – ${clock(hit.end_s)}${then}`;
+  const time = isPhoto(hit) ? "photo" : `${clock(hit.start_s)} – ${clock(hit.end_s)}${then}`;
   const picture = element("span", { class: "picture" }, image, label(hit), element("span", { class: "time" }, time));
+  if (!isPhoto(hit)) scrub(picture, hit);
   const tags = element("span", { class: "tags" }, ...reasons(hit).map(tag));
   const text = element("span", { class: "snippet" });
   if (hit.snippet) text.append(marked(hit.snippet, query));
