@@ -53,6 +53,10 @@ class SearchSettings(_Section):
         description="How far scenes that look near to every query are held back: 0 not at all, 0.75 as published.",
     )  # fmt: skip
     candidates: int = Field(200, ge=1, le=1000, description="Candidates that each channel may bring.")
+    exact_below: int = Field(
+        50_000, ge=0,
+        description="Sets of at most this many vectors are searched whole; larger ones by an index, once built.",
+    )  # fmt: skip
     deadline_s: float = Field(2.5, gt=0, le=60, description="Time for the whole search, in seconds.")
     channel_timeout_s: float = Field(1.5, gt=0, le=60, description="Time for one channel, in seconds.")
 

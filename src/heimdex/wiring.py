@@ -30,6 +30,7 @@ from heimdex.search.plan import SearchConfig
 from heimdex.settings import Settings
 from heimdex.speech.sidecar import SidecarReader
 from heimdex.store.opening import Store, open_store
+from heimdex.store.vector_index import VectorIndexes
 
 InUse = Mapping[Channel, NamedModel]
 
@@ -81,6 +82,11 @@ class Library:
     def text_embedder(self) -> TextEmbedder | None:
         """The model for the meaning of text."""
         return self.models.text_embedder
+
+    @property
+    def vector_indexes(self) -> VectorIndexes:
+        """The approximate indexes, for libraries too large to be searched whole."""
+        return self._store.vector_indexes
 
     @property
     def backfill(self) -> Backfill:
@@ -145,6 +151,7 @@ def open_spaces(settings: Settings, *, stop_if_last: bool = False) -> AbstractAs
     return open_store(
         revealed(settings.database_url), settings.data_dir, stop_if_last=stop_if_last,
         lease_s=settings.worker.lease_s, max_attempts=settings.worker.attempts,
+        exact_below=settings.search.exact_below,
     )  # fmt: skip
 
 

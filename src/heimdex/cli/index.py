@@ -16,6 +16,7 @@ from heimdex.cli.catch_up import catch_up, fill_bars
 from heimdex.cli.exits import ExitCode
 from heimdex.cli.output import plain, remark, say, say_json
 from heimdex.cli.start import start
+from heimdex.cli.vectors import build_wanted
 
 if TYPE_CHECKING:
     from heimdex.domain.jobs import FileOutcome
@@ -80,6 +81,8 @@ async def _run(settings: Settings, paths: list[Path], as_json: bool, priority: i
             report = await library.index.run(paths, on_event, priority=priority, work=work)
         with fill_bars(quiet=as_json) as bars:
             await catch_up(library, bars)
+        if work:
+            await build_wanted(library.vector_indexes)
         return report
 
 

@@ -83,6 +83,26 @@ class Database:
         """Do ``work`` in one transaction as the owner of the schema: for tables and views, never for rows."""
         return await self._guarded(work, None)
 
+    async def connect_alone(self, options: str) -> Connection:
+        """Return a connection of the owner outside the pool, for what no transaction may hold.
+
+        Args:
+            options: settings of that connection, as ``-c name=value``. They are left out where a pooler stands
+                between, which refuses them; a ``SET`` would leak to its other clients.
+
+        Raises StoreUnavailable.
+        """
+        try:
+            await self._ready_pool(instead_of=None)  # brings a dead server back
+            try:
+                return await psycopg.AsyncConnection.connect(self._url, options=options, **_CONNECT)
+            except psycopg.OperationalError as error:
+                if "unsupported startup parameter" not in str(error):
+                    raise
+                return await psycopg.AsyncConnection.connect(self._url, **_CONNECT)
+        except (psycopg.Error, PoolTimeout) as error:
+            raise explained(error) from error
+
     async def _guarded(self, work: Work[T], timeout_s: float | None) -> T:
         limit_s = None if timeout_s is None else timeout_s + _GRACE_S
         try:
@@ -91,7 +111,7 @@ class Database:
         except (TimeoutError, errors.QueryCanceled) as error:
             raise StoreTimeout(f"The database did not answer within {timeout_s} s.", remedy="Try again.") from error
         except (psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests) as error:
-            raise _explain(error) from error
+            raise explained(error) from error
 
     async def _persistently(self, work: Work[T]) -> T:
         """Do ``work``, again where the connection was lost or others were in the way."""
@@ -143,7 +163,8 @@ def _is_loss(error: Exception) -> bool:
     return error.sqlstate is None or error.sqlstate.startswith("08") or error.sqlstate in {"57P01", "57P02", "57P03"}
 
 
-def _explain(error: Exception) -> HeimdexError:
+def explained(error: Exception) -> HeimdexError:
+    """Return what a person is told about an error of the driver."""
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, errors.DiskFull):
         return StoreFull("The disk of the database is full.", remedy="Free some space, then try again.")

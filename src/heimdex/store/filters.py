@@ -22,6 +22,12 @@ def admits(within: SearchFilter) -> tuple[sql.Composable, dict[str, Any]]:
     return _condition(within, values, count()), values
 
 
+def by_video_alone(within: SearchFilter) -> bool:
+    """Return whether every condition is one on the scene's video, so that ``s`` may be anything that has one."""
+    nested = (*within.all_of, *within.any_of, *within.none_of)
+    return not within.languages and within.has_speech is None and all(map(by_video_alone, nested))
+
+
 def _condition(within: SearchFilter, values: dict[str, Any], numbers: Iterator[int]) -> sql.Composable:
     parts = [_filled(name, own, values, numbers) for name, own in _own(within)]
     parts += [_condition(each, values, numbers) for each in within.all_of]

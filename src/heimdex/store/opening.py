@@ -21,9 +21,10 @@ from heimdex.store.jobs import PostgresJobs
 from heimdex.store.migrate import migrate
 from heimdex.store.preferences import PostgresPreferences
 from heimdex.store.queries import load_queries
-from heimdex.store.scene_index import PostgresSceneIndex
+from heimdex.store.scene_index import EXACT_BELOW, PostgresSceneIndex
 from heimdex.store.shelf import PostgresShelf
 from heimdex.store.tags import PostgresTags
+from heimdex.store.vector_index import VectorIndexes
 from heimdex.store.vector_spaces import PostgresVectorSpaces
 
 _SQL = load_queries("catalogue")
@@ -41,6 +42,7 @@ class Store:
     spaces: PostgresVectorSpaces
     jobs: PostgresJobs
     inventory: PostgresInventory
+    vector_indexes: VectorIndexes
     database: Database
     #: libpq URL, with its password if it has one: not for logs
     url: str
@@ -55,6 +57,7 @@ async def open_store(
     stop_if_last: bool = False,
     lease_s: float = 60.0,
     max_attempts: int = 3,
+    exact_below: int = EXACT_BELOW,
 ) -> AsyncIterator[Store]:
     """Connect, bring the schema up to date, and give the adapters of ``tenant``'s library.
 
@@ -65,6 +68,7 @@ async def open_store(
         stop_if_last: stop the embedded server at the end unless another process uses it. Short
             commands leave it running, so that the next one starts at once.
         lease_s, max_attempts: of the queue, see `PostgresJobs`.
+        exact_below: sets of at most this many vectors are searched whole; larger ones may use an index.
 
     Raises:
         SettingsInvalid: ``database_url`` is no address of a database.
@@ -82,9 +86,11 @@ async def open_store(
         try:
             await database.run(lambda connection: _add_tenant(connection, tenant))
             yield Store(
-                PostgresCatalogue(database), PostgresSceneIndex(database), PostgresShelf(database),
-                PostgresPreferences(database), PostgresTags(database), PostgresVectorSpaces(database),
-                PostgresJobs(database, lease_s=lease_s, max_attempts=max_attempts), PostgresInventory(database),
+                PostgresCatalogue(database), PostgresSceneIndex(database, exact_below=exact_below),
+                PostgresShelf(database), PostgresPreferences(database), PostgresTags(database),
+                PostgresVectorSpaces(database), PostgresJobs(database, lease_s=lease_s, max_attempts=max_attempts),
+                PostgresInventory(database),
+                VectorIndexes(database, exact_below=exact_below, is_ours=embedded is not None),
                 database, url,
             )  # fmt: skip
         finally:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 
 from heimdex.domain.errors import DimensionMismatch
 from heimdex.domain.ids import SceneId
+from heimdex.domain.query import Channel
+from heimdex.domain.results import Candidate
 from heimdex.ports import EmbeddingModel, Matrix, SceneFrames, Vector
 
 #: positions of a tsvector end here; a later term keeps counting as this one
@@ -80,6 +84,16 @@ def check_vectors(rows: Matrix, model: EmbeddingModel) -> None:
     norms = np.linalg.norm(rows, axis=1)
     if not np.all(np.isfinite(norms)) or np.any(np.abs(norms - 1.0) > 1e-2):
         raise ValueError(f"{model.model_id} gave rows that are not unit vectors")
+
+
+def candidates_of(rows: Sequence[tuple[Any, ...]], channel: Channel) -> list[Candidate]:
+    """Return the candidates of rows (scene, cosine, second of the keyframe), in their order; NaN is left out."""
+    # half precision can lead a little out of [-1, 1]
+    return [
+        Candidate(scene_id, max(-1.0, min(1.0, similarity)), time_s if channel is Channel.VISUAL else None)
+        for scene_id, similarity, time_s in rows
+        if not math.isnan(similarity)
+    ]
 
 
 def frames_of(rows: Sequence[tuple[SceneId, bytes]], dim: int) -> SceneFrames:

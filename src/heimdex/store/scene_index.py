@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString
+from typing import Any
 
 from heimdex.domain.errors import DimensionMismatch
 from heimdex.domain.ids import SceneId
@@ -13,20 +12,27 @@ from heimdex.domain.results import Candidate, SceneDetails
 from heimdex.ports import EmbeddingModel, Retrieved, SceneFrames, Vector, WordQuery
 from heimdex.store.database import Connection, Database
 from heimdex.store.details import read_details
-from heimdex.store.filters import admits
+from heimdex.store.nearest import Wanted, find_nearest
 from heimdex.store.queries import load_queries, on_relation
-from heimdex.store.rows import frames_of, vector_text
+from heimdex.store.rows import candidates_of, frames_of, vector_text
 from heimdex.store.spaces import relation_of
 from heimdex.store.words import SAID, TOLD, match_words
 
 _SQL = load_queries("scene_index")
+#: about 50 ms on a laptop
+EXACT_BELOW = 50_000
 
 
 class PostgresSceneIndex:
     """Scenes found by vector or by word, for the tenant of the database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, exact_below: int = EXACT_BELOW) -> None:
+        """
+        Args:
+            exact_below: filtered sets of at most this many vectors are looked at whole, indexed or not.
+        """
         self._database = database
+        self._exact_below = exact_below
         self._tenant = database.tenant
 
     async def nearest(
@@ -39,31 +45,11 @@ class PostgresSceneIndex:
         within: SearchFilter,
         timeout_s: float,
     ) -> Retrieved:
-        """Look at every vector that the filter admits: exact, whatever the filter.
-
-        Measured on two busy cores: about 0.7 ms for 1,000 vectors of 512 dimensions. An approximate index
-        for larger libraries belongs here: another statement, chosen by the number of ``frames``.
-
-        A space that was never written to has no scenes; that is an empty answer, not an error.
-        """
-        relation = relation_of(channel, model)
-        values: dict[str, Any] = {
-            "tenant": self._tenant, "relation": relation, "query": _literal(query, model), "limit": limit,
-        }  # fmt: skip
-        statement: LiteralString = _SQL["nearest"] if within.is_empty else _SQL["nearest_within"]
-        admitted, filtering = admits(within)
-        values |= filtering
-
-        async def work(connection: Connection) -> list[Candidate]:
-            size = await (await connection.execute(_SQL["space_size"], values)).fetchone()
-            frames, frames_max = size if size is not None else (0, 1)
-            if not frames or limit < 1:
-                return []
-            values["rows"] = limit * int(frames_max)
-            cursor = await connection.execute(on_relation(statement, relation, admitted=admitted), values)
-            return _candidates(await cursor.fetchall(), channel)
-
-        return Retrieved(await self._database.run(work, timeout_s=timeout_s))
+        """See `heimdex.store.nearest`. A space that was never written to has no scenes; that is no error."""
+        wanted = Wanted(
+            self._tenant, channel, relation_of(channel, model), _literal(query, model), limit, within, self._exact_below
+        )
+        return await self._database.run(lambda connection: find_nearest(connection, wanted), timeout_s=timeout_s)
 
     async def match_words(
         self,
@@ -93,7 +79,7 @@ class PostgresSceneIndex:
             if size is None or not size[0]:
                 return {}
             cursor = await connection.execute(_SQL["score_scenes"], values)
-            found = _candidates(await cursor.fetchall(), Channel.VISUAL)
+            found = candidates_of(await cursor.fetchall(), Channel.VISUAL)
             return {candidate.scene_id: candidate for candidate in found}
 
         return await self._database.run(work, timeout_s=timeout_s) if scene_ids else {}
@@ -141,12 +127,3 @@ def _literal(query: Vector, model: EmbeddingModel) -> str:
     if query.shape != (model.dim,):
         raise DimensionMismatch(stored=model.dim, got=query.size, model_id=model.model_id)
     return vector_text(query)
-
-
-def _candidates(rows: Sequence[tuple[Any, ...]], channel: Channel) -> list[Candidate]:
-    # half precision can lead a little out of [-1, 1]
-    return [
-        Candidate(scene_id, max(-1.0, min(1.0, similarity)), time_s if channel is Channel.VISUAL else None)
-        for scene_id, similarity, time_s in rows
-        if not math.isnan(similarity)
-    ]

@@ -5,41 +5,6 @@
 SELECT coalesce(sum(frames), 0), coalesce(max(frames_max), 1)
 FROM video_space WHERE tenant_id = %(tenant)s AND relation = %(relation)s;
 
--- name: nearest
--- Exact: "+ 0" keeps any index out. A scene has at most frames_max vectors, so that many rows for
--- each wanted scene are enough to hold the best of each.
-WITH near AS MATERIALIZED (
-    SELECT scene_id, frame_no, v <#> %(query)s::halfvec AS distance
-    FROM {relation}
-    WHERE tenant_id = %(tenant)s
-    ORDER BY (v <#> %(query)s::halfvec) + 0
-    LIMIT %(rows)s
-), best AS (
-    SELECT DISTINCT ON (scene_id) scene_id, frame_no, distance FROM near ORDER BY scene_id, distance, frame_no
-)
-SELECT b.scene_id, -b.distance AS similarity, k.time_s
-FROM best b
-LEFT JOIN keyframe k ON k.tenant_id = %(tenant)s AND k.scene_id = b.scene_id AND k.frame_no = b.frame_no
-ORDER BY b.distance, b.scene_id
-LIMIT %(limit)s;
-
--- name: nearest_within
-WITH near AS MATERIALIZED (
-    SELECT e.scene_id, e.frame_no, e.v <#> %(query)s::halfvec AS distance
-    FROM scene s
-    JOIN {relation} e ON e.tenant_id = s.tenant_id AND e.scene_id = s.scene_id
-    WHERE s.tenant_id = %(tenant)s AND {admitted}
-    ORDER BY (e.v <#> %(query)s::halfvec) + 0
-    LIMIT %(rows)s
-), best AS (
-    SELECT DISTINCT ON (scene_id) scene_id, frame_no, distance FROM near ORDER BY scene_id, distance, frame_no
-)
-SELECT b.scene_id, -b.distance AS similarity, k.time_s
-FROM best b
-LEFT JOIN keyframe k ON k.tenant_id = %(tenant)s AND k.scene_id = b.scene_id AND k.frame_no = b.frame_no
-ORDER BY b.distance, b.scene_id
-LIMIT %(limit)s;
-
 -- name: score_scenes
 SELECT b.scene_id, b.score, k.time_s
 FROM batch_score_scenes(%(relation)s, %(query)s::vector, %(scene_ids)s, %(tenant)s) b
