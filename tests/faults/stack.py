@@ -113,10 +113,20 @@ class Stack:
         self.forget()
         self.patience()
 
+    @property
+    def embedder(self) -> HttpEmbedder:
+        """The client of the embedding service."""
+        embedder = self.library.embedder
+        assert isinstance(embedder, HttpEmbedder)
+        return embedder
+
+    @property
+    def breaker_is_open(self) -> bool:
+        return self.embedder._breaker.is_open
+
     def forget(self) -> None:
         """Empty the caches and close the breaker."""
-        search, embedder = self.library.search, self.library.embedder
-        assert isinstance(embedder, HttpEmbedder)
+        search, embedder = self.library.search, self.embedder
         search._visual_cache, search._text_cache = QueryEmbeddings(), QueryEmbeddings()
         embedder._breaker, embedder._budget, embedder._refusal = Breaker(), RetryBudget(), None
 

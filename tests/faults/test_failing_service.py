@@ -39,15 +39,9 @@ async def ask_in_vain(embedder: HttpEmbedder, calls: int) -> None:
         await asyncio.gather(*(one(start + number) for number in range(_AT_ONCE)))
 
 
-def embedder_of(stack: Stack) -> HttpEmbedder:
-    embedder = stack.library.embedder
-    assert isinstance(embedder, HttpEmbedder)
-    return embedder
-
-
 @pytest.mark.parametrize("calls", [_CALLS, pytest.param(2000, marks=pytest.mark.slow)])
 async def test_retries_add_at_most_a_tenth_to_the_load(stack: Stack, calls: int) -> None:
-    embedder = embedder_of(stack)
+    embedder = stack.embedder
     embedder._breaker = OpenDoor()
     await stack.clip.spoil("503")
     before = len(stack.clip.asked)
@@ -57,7 +51,7 @@ async def test_retries_add_at_most_a_tenth_to_the_load(stack: Stack, calls: int)
 
 
 async def test_the_breaker_spares_it_and_one_probe_brings_it_back(stack: Stack) -> None:
-    embedder, clock = embedder_of(stack), Clock()
+    embedder, clock = stack.embedder, Clock()
     embedder._breaker = Breaker(clock=clock)
     await stack.clip.spoil("503")
     before = len(stack.clip.asked)
@@ -86,7 +80,7 @@ async def test_five_hundred_who_ask_the_same_ask_once(stack: Stack) -> None:
 
 
 async def test_a_new_process_that_five_hundred_ask_at_once_learns_the_model_once(stack: Stack) -> None:
-    embedder = embedder_of(stack)
+    embedder = stack.embedder
     model, embedder._model = embedder._model, None
     before = len(stack.clip.asked)
     rows = await asyncio.gather(*(embedder.embed_texts([], timeout_s=30) for _ in range(100)))

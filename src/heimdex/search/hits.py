@@ -21,7 +21,7 @@ from heimdex.search.retrieve import Answered
 #: hits are labelled in steps of this many, until there are enough
 _STEP = 50
 #: channels that took all the time leave this much to read what they found
-_LEAST_S = 0.5
+_LEAST_S = 1.0
 
 
 async def make_hits(

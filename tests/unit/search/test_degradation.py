@@ -257,7 +257,7 @@ async def test_a_database_that_is_down_is_an_error_that_says_so() -> None:
 
 async def test_a_database_that_hangs_after_the_channels_answered_is_not_waited_for() -> None:
     with pytest.raises(StoreTimeout, match="mid-search"):
-        await ask(faults={"details": 60.0}, mode="skip", config=replace(QUICK, deadline_s=0.1))
+        await ask(faults={"details": 6.0}, mode="skip", config=replace(QUICK, deadline_s=0.1))
 
 
 async def test_an_expired_vector_keeps_the_mode_and_is_told() -> None:
