@@ -161,8 +161,8 @@ async def test_a_database_that_is_down_is_told_and_comes_back(tmp_path: Path) ->
                     assert answer.status_code == 503, answer.text
                     assert answer.headers["retry-after"] == "1"
                     assert answer.json()["remedy"]
-            assert (await http.get("/health")).status_code == 200
-            ready = await http.get("/ready")
+            assert (await http.get("/livez")).status_code == 200
+            ready = await http.get("/readyz")
             assert (ready.status_code, ready.headers["retry-after"]) == (503, "1")
             assert await asyncio.to_thread(server.start) == url
             assert (await http.post("/search", json={"query": QUERY})).status_code == 200

@@ -32,13 +32,15 @@ class ReadyOut(BaseModel):
     scenes: int
 
 
-@router.get("/health")
+@router.get("/livez", operation_id="livez")
+@router.get("/health", operation_id="health")
 async def health(identity: ServerIdentity) -> HealthOut:
     """Say that the process lives."""
     return HealthOut(version=identity.version, instance=identity.instance)
 
 
-@router.get("/ready")
+@router.get("/readyz", operation_id="readyz")
+@router.get("/ready", operation_id="ready")
 async def ready(library: OpenLibrary) -> ReadyOut:
     """Say that the library answers, or 503."""
     try:

@@ -76,10 +76,9 @@ def test_no_vector_at_all_leaves_the_base() -> None:
 
 def test_what_lies_outside_the_pool_stays_behind_it_in_order() -> None:
     base = [(scene, 1.0 - n / 10) for n, scene in enumerate(SCENES[:6])]
-    found = run(base, {scene: n / 10 for n, scene in enumerate(SCENES)}, pool=3)
+    found = run(base, {scene: n / 10 for n, scene in enumerate(SCENES)}, weight=0.9, pool=3)
 
-    assert {s for s, _ in found.order[:3]} == set(SCENES[:3])
-    assert [s for s, _ in found.order[3:]] == SCENES[3:6]
+    assert [s for s, _ in found.order] == [*reversed(SCENES[:3]), *SCENES[3:6]]
 
 
 def test_silent_scenes_alone_are_ordered_by_clip() -> None:

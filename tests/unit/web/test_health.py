@@ -18,11 +18,15 @@ async def test_living_does_not_need_the_database(client: httpx.AsyncClient, libr
         "version": "0.1.0",
         "instance": "abc",
     }
-    assert (await client.get("/ready")).status_code == 503
+    assert (await client.get("/livez")).status_code == 200
+    for path in ("/ready", "/readyz"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
 async def test_ready(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/ready")).json() == {"status": "ready", "scenes": 1}
+    for path in ("/ready", "/readyz"):
+        assert (await client.get(path)).json() == {"status": "ready", "scenes": 1}
 
 
 async def test_status_names_files_but_not_their_folders(client: httpx.AsyncClient) -> None:
