@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -338,3 +339,26 @@ async def test_a_forgotten_job_is_lost(queue: JobQueue) -> None:
 async def test_a_job_that_nobody_has_is_no_job(queue: JobQueue) -> None:
     assert await queue.find([JobId(uuid7())]) == []
     assert await queue.change(JobAction.CANCEL, [JobId(uuid7())]) == 0
+
+
+async def test_the_oldest_that_waits_has_an_age(queue: JobQueue) -> None:
+    assert (await queue.state()).oldest_s == 0
+    await add(queue, A)
+    await asyncio.sleep(0.1)
+    await add(queue, B)
+    assert 0.1 <= (await queue.state()).oldest_s < 60
+
+    await queue.finish(end(await claim(queue)))  # A
+    assert (await queue.state()).oldest_s < 0.1 + 60
+    await queue.finish(end(await claim(queue)))
+    assert (await queue.state()).oldest_s == 0
+
+
+async def test_a_file_that_is_asked_for_again_waits_from_then_on(queue: JobQueue) -> None:
+    await add(queue, A)
+    await queue.finish(end(await claim(queue)))
+    await asyncio.sleep(0.3)
+    before = time.monotonic()
+    await add(queue, A)
+
+    assert (await queue.state()).oldest_s <= time.monotonic() - before + 0.05

@@ -12,6 +12,7 @@ import typer
 from heimdex.cli.index import describe, line
 from heimdex.cli.output import remark, say, say_json
 from heimdex.cli.start import start
+from heimdex.domain.errors import BadRequest
 
 if TYPE_CHECKING:
     from heimdex.domain.jobs import FileOutcome
@@ -24,6 +25,9 @@ def worker(
         int | None, typer.Option(min=1, max=64, help="Files decoded at once.", show_default="1")
     ] = None,
     drain: Annotated[bool, typer.Option("--drain", help="End when nothing is left to do.")] = False,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of 127.0.0.1 that tells Prometheus what was done.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file as it ends.")] = False,
 ) -> None:
     """Index what is in the queue, until Ctrl-C. Run as many as you like, on as many machines as share the database.
@@ -38,7 +42,23 @@ def worker(
         settings = settings.model_copy(
             update={"worker": settings.worker.model_copy(update={"concurrency": concurrency})}
         )
+    if metrics_port is not None:
+        _serve_metrics(metrics_port)
     asyncio.run(_work(settings, drain=drain, as_json=as_json))
+
+
+def _serve_metrics(port: int) -> None:
+    from prometheus_client import start_http_server
+
+    from heimdex.telemetry import metrics, record
+
+    record.count_here()
+    try:
+        start_http_server(port, "127.0.0.1", registry=metrics.WORKER)
+    except OSError as error:
+        raise BadRequest(
+            f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}.", remedy="Choose another --metrics-port."
+        ) from None
 
 
 async def _work(settings: Settings, *, drain: bool, as_json: bool) -> None:

@@ -135,6 +135,8 @@ class QueueState:
 
     counts: Mapping[JobState, int]
     paused: bool = False
+    #: seconds since the oldest job that waits was asked for; 0 when none waits
+    oldest_s: float = 0.0
 
 
 def outcome_to_json(outcome: FileOutcome) -> dict[str, Any]:

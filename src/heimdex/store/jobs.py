@@ -193,7 +193,9 @@ class PostgresJobs:
             values = {"tenant": self._tenant}
             rows = await (await connection.execute(_SQL["counts"], values)).fetchall()
             paused = await (await connection.execute(_SQL["is_paused"], values)).fetchone()
-            return QueueState({JobState(state): count for state, count in rows}, paused is not None)
+            oldest = await (await connection.execute(_SQL["oldest"], values)).fetchone()
+            assert oldest is not None  # noqa: S101 an aggregate always has a row
+            return QueueState({JobState(state): count for state, count in rows}, paused is not None, oldest[0])
 
         return await self._database.run(work)
 

@@ -10,15 +10,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from heimdex.domain.media import Reason
 from heimdex.domain.query import Channel, Mode
 from heimdex.domain.results import ChannelStatus
 
-#: what the server shows, and what the embedding service shows: a process shows no figure that is not its own
+# when a series began is of no use here, and doubles their number
+disable_created_metrics()
+
+#: what the server, a worker and the embedding service show: a process shows no figure that is not its own
 SERVER = CollectorRegistry()
+WORKER = CollectorRegistry()
 EMBEDDING = CollectorRegistry()
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -51,6 +63,8 @@ def _histogram(name: str, about: str, buckets: Sequence[float], **labels: Sequen
 
 
 def _registry(name: str) -> CollectorRegistry:
+    if name == "heimdex_ingest_steps_total":
+        return WORKER
     return EMBEDDING if name.startswith("heimdex_embed_") else SERVER
 
 
@@ -141,7 +155,7 @@ EMBED_KEYS = _counter("heimdex_embed_key_requests_total", "Believed requests by 
 EMBED_NONCES = _gauge("heimdex_embed_nonces", "Nonces remembered, of at most 100,000.")
 
 EMBEDDING.register(SHED)
-for _each in (SERVER, EMBEDDING):
+for _each in (SERVER, WORKER, EMBEDDING):
     ProcessCollector(registry=_each)
     PlatformCollector(registry=_each)
 

@@ -20,6 +20,7 @@ _OPEN = {JobState.PENDING, JobState.RUNNING}
 class _Row:
     job: Job
     batch: UUID
+    asked_at: float
     not_before: float = 0.0
     token: UUID | None = None
     worker: WorkerId | None = None
@@ -44,7 +45,7 @@ class InMemoryJobs:
         row = next((row for row in self.rows.values() if row.job.file.path == new.path), None)
         if row is None:
             job = Job(job_id, FileStamp(new.path, 0, 0), Step.DECODE, JobState.PENDING, new.priority, new.forced)
-            self.rows[job_id] = _Row(job, batch)
+            self.rows[job_id] = _Row(job, batch, self.now())
             return job_id
         job, row.batch, row.not_before = row.job, batch, 0.0
         if job.state in _OPEN:
@@ -54,6 +55,7 @@ class InMemoryJobs:
         goes_on = job.state in _OPEN | {JobState.PAUSED}
         job = replace(job, forced=new.forced or (job.forced and goes_on))
         if not goes_on:
+            row.asked_at = self.now()
             job = replace(job, step=Step.DECODE, file=FileStamp(new.path, 0, 0))
         if job.state is not JobState.RUNNING:
             job = replace(job, state=JobState.PENDING, failures=0, problem="", outcome=None, progress=0.0)
@@ -152,7 +154,9 @@ class InMemoryJobs:
 
     async def state(self) -> QueueState:
         states = [row.job.state for row in self.rows.values()]
-        return QueueState({state: states.count(state) for state in dict.fromkeys(states)}, self.paused)
+        waiting = [row.asked_at for row in self.rows.values() if row.job.state is JobState.PENDING]
+        oldest_s = self.now() - min(waiting) if waiting else 0.0
+        return QueueState({state: states.count(state) for state in dict.fromkeys(states)}, self.paused, oldest_s)
 
     async def contents(self) -> set[str]:
         needed = _OPEN | {JobState.PAUSED, JobState.FAILED}

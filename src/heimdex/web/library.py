@@ -12,6 +12,7 @@ from heimdex.domain.ids import SceneId
 from heimdex.domain.query import SearchRequest
 from heimdex.domain.results import SearchAnswer
 from heimdex.ports import Catalogue, Image, Preferences, Tags
+from heimdex.ports.jobs import JobQueue
 from heimdex.ports.shelf import VideoShelf
 from heimdex.search.plan import SearchConfig
 
@@ -37,6 +38,9 @@ class Library(Protocol):
 
     @property
     def catalogue(self) -> Catalogue: ...
+
+    @property
+    def queue(self) -> JobQueue: ...
 
     @property
     def shelf(self) -> VideoShelf: ...

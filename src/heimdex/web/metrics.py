@@ -64,6 +64,7 @@ async def _ask(library: Library, told: Told) -> None:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 record.library(await library.catalogue.status())
+                record.pending((await library.queue.state()).oldest_s)
         except (HeimdexError, TimeoutError):
             record.library(None)
         await asyncio.to_thread(_look_at_disk, library.artefacts.parent)

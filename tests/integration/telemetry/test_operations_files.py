@@ -44,7 +44,7 @@ def _promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def _exposed() -> dict[str, list[dict[str, str]]]:
     """Return the labels of every series that a server or an embedding service shows, by name."""
-    shown = (metrics.exposition(metrics.SERVER) + metrics.exposition(metrics.EMBEDDING)).decode()
+    shown = b"".join(map(metrics.exposition, (metrics.SERVER, metrics.WORKER, metrics.EMBEDDING))).decode()
     series: dict[str, list[dict[str, str]]] = {}
     for line in shown.splitlines():
         if match := re.match(r"(\w+)(?:\{(.*)\})? ", line):

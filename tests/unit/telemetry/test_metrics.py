@@ -29,14 +29,12 @@ LABELS = {"outcome", "result", "mode", "degraded", "reason", "channel", "status"
 
 
 def _shown() -> str:
-    return (metrics.exposition(metrics.SERVER) + metrics.exposition(metrics.EMBEDDING)).decode()
+    return b"".join(map(metrics.exposition, (metrics.SERVER, metrics.WORKER, metrics.EMBEDDING))).decode()
 
 
 def _families() -> Iterator[Metric]:
-    for family in text_string_to_metric_families(
-        (metrics.exposition(metrics.SERVER) + metrics.exposition(metrics.EMBEDDING)).decode()
-    ):
-        if family.name.startswith("heimdex_") and not family.name.endswith("_created"):
+    for family in text_string_to_metric_families(_shown()):
+        if family.name.startswith("heimdex_"):
             yield family
 
 

@@ -26,6 +26,7 @@ from heimdex.domain.results import (
 from heimdex.ports import Image
 from heimdex.ports.shelf import StreamableVideo
 from heimdex.search.plan import SearchConfig
+from heimdex.testing.jobs import InMemoryJobs
 from heimdex.testing.preferences import InMemoryPreferences
 from heimdex.testing.tags import InMemoryTags
 from heimdex.web.app import create_app
@@ -132,6 +133,7 @@ class FakeLibrary:
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
     preferences: InMemoryPreferences = field(default_factory=InMemoryPreferences)
     tags: FakeTags = field(default_factory=FakeTags)
+    queue: InMemoryJobs = field(default_factory=InMemoryJobs)
 
 
 @pytest.fixture

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from heimdex.domain.errors import StoreUnavailable
+from heimdex.domain.ids import uuid7
+from heimdex.domain.jobs import NewJob
 from heimdex.web.metrics import BACKUP_STAMP
 
 
@@ -79,3 +83,10 @@ async def test_a_backup_is_as_old_as_its_stamp(client: httpx.AsyncClient, librar
 
 async def test_no_backup_is_one_from_the_beginning_of_time(client: httpx.AsyncClient) -> None:
     assert await _value(client, "heimdex_backup_last_success_timestamp_seconds") == 0
+
+
+async def test_what_waits_to_be_indexed_has_an_age(client: httpx.AsyncClient, library: Any) -> None:
+    await library.queue.enqueue([NewJob(Path("/v/new.mp4"))], uuid7())
+    library.queue.now = lambda: time.monotonic() + 100
+
+    assert await _value(client, "heimdex_ingest_oldest_pending_seconds") > 99

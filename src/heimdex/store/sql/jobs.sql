@@ -21,6 +21,7 @@ ON CONFLICT (tenant_id, path_key) DO UPDATE SET
     problem = CASE WHEN j.state = 'running' THEN j.problem ELSE '' END,
     outcome = CASE WHEN j.state = 'running' THEN j.outcome ELSE NULL END,
     progress = CASE WHEN j.state = 'running' THEN j.progress ELSE 0 END,
+    created_at = CASE WHEN j.state IN ('pending', 'running', 'paused') THEN j.created_at ELSE now() END,
     not_before = '-infinity', changed_at = now()
 RETURNING job_id;
 
@@ -112,6 +113,10 @@ LIMIT %(limit)s;
 -- name: counts
 SELECT state, count(*) FROM job WHERE tenant_id = %(tenant)s GROUP BY state;
 
+-- name: oldest
+SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 FROM job
+WHERE tenant_id = %(tenant)s AND state = 'pending';
+
 -- name: contents
 -- Contents whose files on disk somebody still needs.
 SELECT DISTINCT sha256 FROM job
@@ -138,7 +143,8 @@ WHERE tenant_id = %(tenant)s AND state IN ('pending', 'running', 'paused', 'fail
 -- name: retry
 -- Also a file that was refused: it is tried again though nothing about it has changed.
 UPDATE job SET state = 'pending', step = %(step)s, attempts = 0, failures = 0, problem = '', outcome = NULL,
-               forced = true, not_before = '-infinity', sha256 = '', token = NULL, progress = 0, changed_at = now()
+               forced = true, not_before = '-infinity', sha256 = '', token = NULL, progress = 0, changed_at = now(),
+               created_at = CASE WHEN state = 'pending' THEN created_at ELSE now() END
 WHERE tenant_id = %(tenant)s
   AND (state IN ('failed', 'quarantined')
        OR state = 'pending' AND failures > 0
