@@ -26,7 +26,7 @@ from heimdex.domain.query import Channel, Mode
 from heimdex.domain.results import ChannelStatus
 
 # when a series began is of no use here, and doubles their number
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 #: what the server, a worker and the embedding service show: a process shows no figure that is not its own
 SERVER = CollectorRegistry()
