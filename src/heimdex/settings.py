@@ -93,6 +93,16 @@ class WorkerSettings(_Section):
     patience_s: float = Field(60.0, ge=0, description="How long a worker waits for the database, in seconds.")
 
 
+class WatchSettings(_Section):
+    """How watched folders are followed."""
+
+    poll_s: float = Field(5.0, ge=0.1, le=3600, description="How often the folders are walked, in seconds.")
+    settle_s: float = Field(10.0, ge=0, le=3600, description="A file is taken when unchanged for so long, in seconds.")
+    forget_after_s: float = Field(
+        600.0, ge=0, description="A deleted file leaves the library after so long, in seconds."
+    )
+
+
 class EmbeddingSettings(_Section):
     """Which models are used and where they run."""
 
@@ -194,6 +204,7 @@ class Settings(BaseSettings):
     search: SearchSettings = SearchSettings()
     ingest: IngestSettings = IngestSettings()
     worker: WorkerSettings = WorkerSettings()
+    watch: WatchSettings = WatchSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

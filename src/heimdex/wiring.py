@@ -16,8 +16,12 @@ from heimdex.embedding.opening import open_embedder
 from heimdex.embedding.registry import AUTO, POCKET, resolve_model
 from heimdex.embedding.text_choice import NoTextModel, find_text_model
 from heimdex.embedding.text_local import LocalTextEmbedder
+from heimdex.ingest.artefacts import Artefacts
 from heimdex.ingest.backfill import Backfill
 from heimdex.ingest.library import IndexLibrary
+from heimdex.ingest.removing import Remover
+from heimdex.ingest.tidying import Tidying
+from heimdex.ingest.watching import WatchRules
 from heimdex.ingest.worker import WorkRules
 from heimdex.media.isolated import IsolatedDecoder
 from heimdex.media.rules import DecodeRules
@@ -312,4 +316,21 @@ def _index(settings: Settings, models: Models, store: Store) -> IndexLibrary:
             max_failures=settings.worker.retries,
         ),
         least_free_bytes=settings.ingest.free_bytes,
+        tidying=open_tidying(settings, store),
     )
+
+
+def open_tidying(settings: Settings, store: Store) -> Tidying:
+    """Return what compares the artefact folder with the library."""
+    return Tidying(Artefacts(artefact_folder(settings)), store.inventory, store.jobs)
+
+
+def open_remover(settings: Settings, store: Store) -> Remover:
+    """Return what takes videos out of the library."""
+    return Remover(store.inventory, store.jobs, open_tidying(settings, store))
+
+
+def watch_rules(settings: Settings) -> WatchRules:
+    """Return how patient `heimdex watch` is."""
+    watch = settings.watch
+    return WatchRules(watch.poll_s, watch.settle_s, watch.forget_after_s)

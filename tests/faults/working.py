@@ -22,6 +22,7 @@ from heimdex.domain.media import Reason
 from heimdex.ingest.artefacts import Artefacts
 from heimdex.ingest.library import IndexLibrary
 from heimdex.ingest.outcomes import IndexEvent
+from heimdex.ingest.tidying import Tidying
 from heimdex.ingest.worker import WorkRules
 from heimdex.media.isolated import IsolatedDecoder
 from heimdex.media.rules import DecodeRules
@@ -94,6 +95,7 @@ class Work:
             catalogue=store.catalogue, queue=store.jobs, artefacts=data / "artefacts", workers=data / self.workers,
             decoding_fingerprint=decoder.fingerprint, limits_fingerprint=decoder.limits_fingerprint,
             rules=WorkRules(poll_s=0.05, patience_s=120), least_free_bytes=self.least_free_bytes,
+            tidying=Tidying(Artefacts(data / "artefacts"), store.inventory, store.jobs),
         )  # fmt: skip
 
 
@@ -179,6 +181,7 @@ def contents(database_url: str, data: Path) -> dict[str, Any]:
         found[folder] = {
             str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
             for path in sorted((data / folder).rglob("*"))
+            if path.name != ".library"
         }
     return found
 

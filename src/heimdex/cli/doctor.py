@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from heimdex.cli.exits import ExitCode
-from heimdex.cli.output import plain, say, say_json
+from heimdex.cli.output import plain, remark, say, say_json
 from heimdex.cli.running import find_server
 from heimdex.cli.start import start
 from heimdex.domain.errors import HeimdexError
@@ -47,13 +47,21 @@ class NotWell(HeimdexError):
     """A check failed."""
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="A list of JSON objects.")] = False) -> None:
+def doctor(
+    mend: Annotated[
+        bool, typer.Option("--mend", help="First remove pictures of no video, and index anew what lost its pictures.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of JSON objects.")] = False,
+) -> None:
     """Check everything that heimdex needs; each line says ok, or what is missing and what to do.
 
     \b
     heimdex doctor
+    heimdex doctor --mend
     """
     settings = start()
+    if mend:
+        asyncio.run(_mend(settings))
     findings = asyncio.run(examine(settings))
     if as_json:
         say_json([asdict(finding) for finding in findings])
@@ -74,6 +82,7 @@ async def examine(settings: Settings) -> list[Finding]:
         "data directory": _data_directory,
         "free disk": _free_disk,
         "database": _database,
+        "pictures": _pictures,
         "picture model": _picture_model,
         "text model": _text_model,
         "decoder": _decoder,
@@ -122,6 +131,36 @@ async def _database(settings: Settings) -> str:
     kind = "the server of DATABASE_URL" if url else "embedded PostgreSQL"
     least = ".".join(str(part) for part in LEAST_PGVECTOR[:2])
     return f"{kind} answers, pgvector {least} or newer, schema current, {scenes} scenes"
+
+
+async def _pictures(settings: Settings) -> str:
+    from heimdex.wiring import open_spaces, open_tidying
+
+    async with open_spaces(settings) as store:
+        found = await open_tidying(settings, store).look(thorough=True)
+    if found.is_foreign:
+        raise NotWell(
+            "the folder artefacts belongs to another library",
+            remedy="Give each library a HEIMDEX_DATA_DIR of its own; or remove artefacts/.library to adopt the folder.",
+        )
+    if found.orphans or found.bare:
+        raise NotWell(
+            f"{len(found.orphans)} results of no video, {len(found.bare)} videos without their pictures",
+            remedy="heimdex doctor --mend, then heimdex worker --drain.",
+        )
+    return "every video has its pictures, and no picture is left over"
+
+
+async def _mend(settings: Settings) -> None:
+    from heimdex.wiring import open_spaces, open_tidying
+
+    async with open_spaces(settings) as store:
+        tidying = open_tidying(settings, store)
+        found = await tidying.look(thorough=True)
+        queued = await tidying.mend(found)
+    remark(
+        f"removed {len(found.orphans)} results of no video; put {queued} of {len(found.bare)} videos into the queue."
+    )
 
 
 async def _picture_model(settings: Settings) -> str:

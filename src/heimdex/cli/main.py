@@ -24,12 +24,14 @@ from heimdex.cli import (
     model_change,
     models,
     reembed,
+    remove,
     route,
     search,
     serve,
     similar,
     status,
     tag,
+    watch,
     worker,
 )
 from heimdex.cli.exits import ExitCode
@@ -77,6 +79,8 @@ app.command("route")(route.route)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
 app.command("worker")(worker.worker)
+app.command("watch")(watch.watch)
+app.command("remove")(remove.remove)
 app.command("doctor")(doctor.doctor)
 app.command("keygen")(keygen.keygen)
 app.command("reembed")(reembed.reembed)

@@ -44,7 +44,7 @@ class ServerGone(Exception):
 
 def fingerprint(settings: Settings) -> str:
     """Return a digest of every setting that can change an answer; secrets do not enter."""
-    text = settings.model_dump_json(exclude={"web", "log", "ingest", "worker", "data_dir"})
+    text = settings.model_dump_json(exclude={"web", "log", "ingest", "worker", "watch", "data_dir"})
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

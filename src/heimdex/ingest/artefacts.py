@@ -12,9 +12,10 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from heimdex.domain.media import DecodedVideo, Keyframe
 from heimdex.filelock import SUPPORTED, FileLock
@@ -22,6 +23,16 @@ from heimdex.ingest import record
 
 _STAGING = ".staging"
 _RESULT = "decoded.json"
+#: names the library that the folder belongs to
+_LIBRARY = ".library"
+
+
+class Result(NamedTuple):
+    """A decoding result on disk, by the content that it is of and the settings that it was made with."""
+
+    sha256: str
+    #: empty for a folder that holds nothing
+    settings: str
 
 
 class Artefacts:
@@ -88,6 +99,36 @@ class Artefacts:
             for other in self._content(sha256).iterdir():
                 if other.is_dir() and other.name != settings:
                     shutil.rmtree(other, ignore_errors=True)
+
+    def results(self) -> set[Result]:
+        """Return every result that has its final name."""
+        found: set[Result] = set()
+        for content in self._root.glob("[0-9a-f][0-9a-f]/*/"):
+            settings = [entry.name for entry in content.iterdir()]
+            found.update(Result(content.name, name) for name in settings or [""])
+        return found
+
+    def discard(self, results: Iterable[Result]) -> None:
+        """Remove results; one that is being removed never looks whole."""
+        for result in results:
+            content = self._content(result.sha256)
+            if result.settings:
+                with self.staging() as doomed, contextlib.suppress(FileNotFoundError):
+                    (content / result.settings).rename(doomed / "old")
+            with contextlib.suppress(OSError):  # others are left in it
+                content.rmdir()
+                content.parent.rmdir()
+
+    def belongs_to(self, library: str) -> bool:
+        """Whether this folder is that library's; a folder of nobody becomes it."""
+        mark = self._root / _LIBRARY
+        with contextlib.suppress(FileNotFoundError):
+            return mark.read_text("utf-8") == library
+        self._root.mkdir(parents=True, exist_ok=True)
+        fresh = self._root / f"{_LIBRARY}.{os.getpid()}"
+        fresh.write_text(library, "utf-8")
+        fresh.replace(mark)
+        return True
 
     def sweep(self) -> int:
         """Remove the staging folders of runs that were killed; return how many."""

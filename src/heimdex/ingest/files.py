@@ -55,8 +55,8 @@ def find_videos(paths: Sequence[Path]) -> Offered:
             continue
         if not os.access(absolute, os.R_OK | os.X_OK):
             raise BadRequest(f"The folder {shown(path)} may not be read.", remedy="Check its permissions.")
-        for file in _walk(absolute):
-            (videos if file.suffix.lower() in _ENDINGS else ignored)[file] = None
+        for file in walk(absolute):
+            (videos if is_video(file) else ignored)[file] = None
     if not videos:
         names = ", ".join(shown(path) for path in paths)
         raise BadRequest(
@@ -73,7 +73,12 @@ def shown(path: Path) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def is_video(path: Path) -> bool:
+    """Whether a file found in a folder is looked at."""
+    return path.suffix.lower() in _ENDINGS
+
+
+def walk(folder: Path) -> Iterator[Path]:
     """Yield the visible files below ``folder``; each real folder is entered once, so loops end."""
     entered: set[tuple[int, int]] = set()
     for where, folders, files in os.walk(folder, followlinks=True):

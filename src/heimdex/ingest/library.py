@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from heimdex.domain.errors import EmbedderUnavailable
-from heimdex.domain.ids import uuid7
+from heimdex.domain.ids import VideoId, uuid7
 from heimdex.domain.jobs import FileOutcome, Job, JobId, JobState, NewJob, Status
 from heimdex.domain.media import Reason
 from heimdex.ingest import fingerprint
@@ -19,6 +19,7 @@ from heimdex.ingest.outcomes import IndexEvent, IndexReport, Progress, weigh
 from heimdex.ingest.presence import Presence
 from heimdex.ingest.publishing import Publisher
 from heimdex.ingest.space import DiskSpace
+from heimdex.ingest.tidying import Tidying
 from heimdex.ingest.worker import Worker, WorkListener, WorkRules
 from heimdex.ports import Catalogue, Embedder, KnownFile, MediaDecoder, TextEmbedder, TranscriptReader
 from heimdex.ports.jobs import JobQueue
@@ -50,6 +51,7 @@ class IndexLibrary:
         batch_size: int = 16,
         rules: WorkRules | None = None,
         least_free_bytes: int = 0,
+        tidying: Tidying | None = None,
     ) -> None:
         """Take the adapters as they are.
 
@@ -60,11 +62,14 @@ class IndexLibrary:
             limits_fingerprint: of the limits that refuse files (`IsolatedDecoder.limits_fingerprint`).
             batch_size: images or passages embedded at once.
             least_free_bytes: with less room on the disk of ``artefacts``, work waits.
+            tidying: compares the artefacts with the library when work begins; None leaves them as they are.
         """
         self._artefacts = Artefacts(artefacts)
         self._queue, self._catalogue = queue, catalogue
         self._embedder = embedder
         self._workers = workers
+        self._tidying = tidying
+        self._bare: frozenset[VideoId] = frozenset()
         self._rules = rules or WorkRules()
         self._space = DiskSpace(artefacts, least_free_bytes)
         self._decoder = FileDecoder(
@@ -102,10 +107,12 @@ class IndexLibrary:
         outcomes: dict[Path, FileOutcome] = {}
         batch = uuid7()
         run = _Run(self._queue, batch, progress, outcomes)
+        await self._tidy()
         for outcome in (await self.look(offered)).values():
             if outcome is not None:
                 run.ended(outcome)
-        left = [NewJob(path, priority) for path in offered.videos if path not in outcomes]
+        # what a video lost is made again even though its file is as it was
+        left = [NewJob(path, priority, forced=bool(self._bare)) for path in offered.videos if path not in outcomes]
         run.jobs = {job_id: path for path, job_id in (await self._queue.enqueue(left, batch)).items()}
         if work and left:
             await self._worker(run).run(batch=batch, is_done=run.is_done)
@@ -116,27 +123,35 @@ class IndexLibrary:
 
     async def worker(self, listener: WorkListener) -> Worker:
         """Return a worker for everything in the queue."""
-        await self._prepare()
+        await self._tidy()
+        await self._know_the_model()
         return self._worker(listener)
 
     async def look(self, offered: Offered) -> dict[Path, FileOutcome | None]:
         """Return how each file ends that needs no work, None for the others; contents are not read."""
-        await self._prepare()
+        await self._know_the_model()
         found: dict[Path, FileOutcome | None] = {}
         for first in range(0, len(offered.videos), _PAGE):
             page = offered.videos[first : first + _PAGE]
             known: dict[Path, KnownFile] = dict(await self._catalogue.known_files(page))
             for path in page:
-                found[path] = await self._decoder.look(path, known.get(path), named=path in offered.named)
+                if path in known and known[path].video_id in self._bare:
+                    found[path] = None
+                else:
+                    found[path] = await self._decoder.look(path, known.get(path), named=path in offered.named)
         return found
 
     async def enqueue(self, paths: Sequence[Path], *, priority: int = 0, forced: bool = False) -> None:
         """Put files into the queue, without looking at them."""
         await self._queue.enqueue([NewJob(path, priority, forced) for path in paths], uuid7())
 
-    async def _prepare(self) -> None:
+    async def _tidy(self) -> None:
+        """Remove what killed runs left; note which videos have lost their keyframes."""
         await asyncio.to_thread(self._artefacts.sweep)
-        await self._know_the_model()
+        if self._tidying is not None:
+            found = await self._tidying.look()
+            await self._tidying.discard(found)
+            self._bare = frozenset(content.video_id for content in found.bare)
 
     def _worker(self, listener: WorkListener) -> Worker:
         presence = Presence(self._workers)

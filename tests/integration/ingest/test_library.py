@@ -14,18 +14,21 @@ import numpy as np
 import pytest
 
 from heimdex.domain.errors import BadRequest, StoreUnavailable
-from heimdex.domain.jobs import JobEnd, Lease, Status
+from heimdex.domain.jobs import FileOutcome, JobEnd, Lease, Status
 from heimdex.domain.media import Reason, Segment
+from heimdex.ingest.artefacts import Artefacts
 from heimdex.ingest.fingerprint import FAST
-from heimdex.ingest.library import IndexLibrary
-from heimdex.ingest.outcomes import IndexEvent, IndexReport
+from heimdex.ingest.library import IndexLibrary, is_drained
+from heimdex.ingest.outcomes import IndexEvent, IndexReport, Progress
 from heimdex.ingest.telling import CAPTION, Describer
+from heimdex.ingest.tidying import Tidying
 from heimdex.ingest.worker import WorkRules
 from heimdex.ports import IndexedVideo, TextEmbedder
 from heimdex.speech.sidecar import SidecarReader
 from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.decoder import ScriptedDecoder
 from heimdex.testing.embedder import ColourEmbedder, WordEmbedder
+from heimdex.testing.inventory import InMemoryInventory
 from heimdex.testing.jobs import InMemoryJobs
 
 SRT = "1\n00:00:00,500 --> 00:00:01,500\nhello\n\n2\n00:00:04,500 --> 00:00:05,500\ngoodbye\n"
@@ -42,6 +45,15 @@ class World:
     events: list[IndexEvent] = field(default_factory=list)
     limits: str = "limits"
     least_free_bytes: int = 0
+    gone: dict[Path, bool] = field(default_factory=dict)
+
+    @property
+    def inventory(self) -> InMemoryInventory:
+        return InMemoryInventory(self.catalogue, self.gone)
+
+    @property
+    def tidying(self) -> Tidying:
+        return Tidying(Artefacts(self.data / "artefacts"), self.inventory, self.catalogue.queue)
 
     def library(self) -> IndexLibrary:
         return IndexLibrary(
@@ -50,10 +62,23 @@ class World:
             artefacts=self.data / "artefacts", workers=self.data / "workers",
             decoding_fingerprint=self.decoder.fingerprint, limits_fingerprint=self.limits, batch_size=2,
             rules=WorkRules(poll_s=0.05, patience_s=0), least_free_bytes=self.least_free_bytes,
+            tidying=self.tidying,
         )  # fmt: skip
 
     async def index(self, *paths: Path) -> IndexReport:
         return await self.library().run(list(paths) or [self.folder], self.events.append)
+
+    async def work(self) -> list[FileOutcome]:
+        """Work through the queue; return how files ended."""
+        ended: list[FileOutcome] = []
+
+        def tell(event: IndexEvent) -> None:
+            if event.outcome is not None:
+                ended.append(event.outcome)
+
+        worker = await self.library().worker(Progress({}, tell))
+        await worker.run(is_done=is_drained(self.catalogue.queue))
+        return ended
 
     def video(self, name: str, content: bytes | None = None) -> Path:
         path = self.folder / name
