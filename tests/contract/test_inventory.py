@@ -11,12 +11,13 @@ import pytest
 
 from heimdex.domain.ids import VideoId
 from heimdex.domain.media import Reason
+from heimdex.domain.query import Channel
 from heimdex.ports import Catalogue, IndexedVideo
 from heimdex.ports.jobs import Inventory
 from heimdex.store import Store
 from heimdex.testing.catalogue import InMemoryCatalogue
 from heimdex.testing.inventory import InMemoryInventory
-from heimdex.testing.library import made_up_video
+from heimdex.testing.library import VISUAL_MODEL, made_up_video, unit_rows
 
 A, B, C = Path("/v/one/a.mp4"), Path("/v/one/b.mp4"), Path("/v/one0/c.mp4")
 
@@ -109,6 +110,19 @@ async def test_contents_say_where_the_keyframes_are(library: Library) -> None:
     assert (held.video_id, held.sha256) == (video.video_id, video.file.sha256)
     assert held.image == video.scenes[0].scene.keyframes[0].image
     assert await library.inventory.paths_of_video(VideoId(video.video_id)) == [A, B]
+
+
+async def test_videos_say_where_they_lie_and_what_is_covered(library: Library) -> None:
+    rows = unit_rows(2, VISUAL_MODEL.dim)
+    video = made_up_video(["hello", ""], path=A, visual=[rows, None], meaning_model=None)
+    await library.catalogue.publish(video)
+    await library.catalogue.link_file(dataclasses.replace(video.file, path=B), video.video_id)
+    await library.inventory.mark_presence(offline=[B])
+    (held,) = await library.inventory.videos()
+
+    assert (held.video_id, held.title, held.scenes) == (video.video_id, "a", 2)
+    assert held.covered == {Channel.VISUAL: 1, Channel.TRANSCRIPT: 0, Channel.SUMMARY: 0, Channel.LEXICAL: 1}
+    assert (held.paths, held.offline) == ((A, B), (B,))
 
 
 async def test_a_library_knows_itself(library: Library) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.conftest import DEMO
 
 from heimdex.testing.command_line import CommandLine
-from tests.e2e.conftest import DEMO
 
 FAST = {"HEIMDEX_WATCH__POLL_S": "0.2", "HEIMDEX_WATCH__SETTLE_S": "0.5", "HEIMDEX_WORKER__POLL_S": "0.2"}
 
@@ -59,7 +59,9 @@ def test_a_watched_folder_is_followed_and_a_video_removed(empty: CommandLine, vi
     watching = empty.with_settings(**FAST).start("watch", videos, "--json")
     try:
         assert watching.stdout is not None
-        ended = {Path(line["path"]).name: line["status"] for line in (json.loads(watching.stdout.readline()) for _ in "123")}
+        ended = {
+            Path(line["path"]).name: line["status"] for line in (json.loads(watching.stdout.readline()) for _ in "123")
+        }
         assert ended == {"a.mp4": "indexed", "b.mp4": "indexed", "broken.mp4": "unreadable"}
         (videos / "a.mp4").rename(videos / "c.mp4")
         assert json.loads(watching.stdout.readline())["status"] == "linked"

@@ -11,6 +11,7 @@ from uuid import UUID
 from heimdex.domain.ids import VideoId
 from heimdex.domain.jobs import Job, JobAction, JobEnd, JobId, JobState, Lease, NewJob, QueueState, Step, WorkerId
 from heimdex.domain.media import FileStamp
+from heimdex.domain.query import Channel
 from heimdex.ports import KnownFile
 
 
@@ -22,6 +23,20 @@ class HeldContent:
     sha256: str
     #: of its first scene, relative to the artefact folder; all its images lie beside it
     image: Path
+
+
+@dataclass(frozen=True, slots=True)
+class HeldVideo:
+    """A searchable video: where it lies, and how many of its scenes each channel can find."""
+
+    video_id: VideoId
+    title: str
+    scenes: int
+    covered: Mapping[Channel, int]
+    #: all files with its content, in order
+    paths: tuple[Path, ...]
+    #: those that went with their folder
+    offline: tuple[Path, ...] = ()
 
 
 class Inventory(Protocol):
@@ -48,6 +63,8 @@ class Inventory(Protocol):
     async def paths_of_video(self, video_id: VideoId) -> list[Path]: ...
 
     async def contents(self) -> list[HeldContent]: ...
+
+    async def videos(self) -> list[HeldVideo]: ...
 
     async def born(self) -> str:
         """Return what tells this library from any other."""

@@ -8,8 +8,9 @@ from typing import Any
 
 from heimdex.domain.ids import VideoId
 from heimdex.domain.media import Reason
+from heimdex.domain.query import Channel
 from heimdex.ports import KnownFile
-from heimdex.ports.jobs import HeldContent
+from heimdex.ports.jobs import HeldContent, HeldVideo
 from heimdex.store.database import Connection, Database
 from heimdex.store.files import known_file
 from heimdex.store.queries import load_queries
@@ -56,6 +57,28 @@ class PostgresInventory:
 
     async def contents(self) -> list[HeldContent]:
         return [HeldContent(video_id, sha256, Path(image)) for video_id, sha256, image in await self._rows("contents")]
+
+    async def videos(self) -> list[HeldVideo]:
+        async def work(connection: Connection) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+            values = {"tenant": self._tenant}
+            rows = await (await connection.execute(_SQL["videos"], values)).fetchall()
+            return rows, await (await connection.execute(_SQL["covered"], values)).fetchall()
+
+        rows, spaces = await self._database.run(work)
+        covered = {(video_id, channel): scenes for video_id, channel, scenes in spaces}
+        return [
+            HeldVideo(
+                video_id, title, scenes,
+                {
+                    Channel.VISUAL: covered.get((video_id, Channel.VISUAL.value), 0),
+                    Channel.TRANSCRIPT: covered.get((video_id, Channel.TRANSCRIPT.value), 0),
+                    Channel.SUMMARY: told,
+                    Channel.LEXICAL: with_words,
+                },
+                tuple(map(to_path, paths)), tuple(map(to_path, offline)),
+            )
+            for video_id, title, scenes, with_words, told, paths, offline in rows
+        ]  # fmt: skip
 
     async def born(self) -> str:
         ((text,),) = await self._rows("born")

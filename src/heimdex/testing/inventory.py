@@ -8,8 +8,9 @@ from pathlib import Path
 
 from heimdex.domain.ids import VideoId
 from heimdex.domain.media import Reason
+from heimdex.domain.query import Channel
 from heimdex.ports import KnownFile
-from heimdex.ports.jobs import HeldContent
+from heimdex.ports.jobs import HeldContent, HeldVideo
 from heimdex.testing.catalogue import InMemoryCatalogue
 
 
@@ -56,6 +57,20 @@ class InMemoryInventory:
             HeldContent(video.video_id, video.file.sha256, video.scenes[0].scene.keyframes[0].image)
             for video in self.catalogue.videos.values()
         ]
+
+    async def videos(self) -> list[HeldVideo]:
+        found = []
+        for video in sorted(self.catalogue.videos.values(), key=lambda video: (video.title, video.video_id)):
+            paths = await self.paths_of_video(video.video_id)
+            covered = {
+                Channel.VISUAL: sum(scene.visual is not None for scene in video.scenes),
+                Channel.TRANSCRIPT: sum(scene.meaning is not None for scene in video.scenes),
+                Channel.SUMMARY: sum(bool(scene.told) for scene in video.scenes),
+                Channel.LEXICAL: sum(bool(scene.transcript) for scene in video.scenes),
+            }
+            offline = tuple(path for path in paths if self.gone.get(path))
+            found.append(HeldVideo(video.video_id, video.title, len(video.scenes), covered, tuple(paths), offline))
+        return found
 
     async def born(self) -> str:
         return self.library

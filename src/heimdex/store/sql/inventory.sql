@@ -44,3 +44,16 @@ WHERE v.tenant_id = %(tenant)s;
 
 -- name: born
 SELECT tenant_id::text || ' ' || extract(epoch FROM created_at)::text FROM tenant WHERE tenant_id = %(tenant)s;
+
+-- name: videos
+SELECT v.video_id, v.title, v.scenes, v.scenes_with_words, v.scenes_told,
+       ARRAY(SELECT f.path FROM file f WHERE f.tenant_id = v.tenant_id AND f.video_id = v.video_id ORDER BY f.path),
+       ARRAY(SELECT f.path FROM file f
+             WHERE f.tenant_id = v.tenant_id AND f.video_id = v.video_id AND f.offline ORDER BY f.path)
+FROM video v WHERE v.tenant_id = %(tenant)s ORDER BY v.title, v.video_id;
+
+-- name: covered
+SELECT c.video_id, a.channel, c.scenes
+FROM video_space c
+JOIN embedding_space a ON a.tenant_id = c.tenant_id AND a.relation = c.relation AND a.active
+WHERE c.tenant_id = %(tenant)s;
