@@ -42,6 +42,16 @@ async def catch_up(library: Library, bars: Bars) -> list[Filled]:
     return done + await _catch_up_others(library, {filled.model.space for filled in done}, bars)
 
 
+async def name_models(library: Library) -> None:
+    """Note what the models are opened by, before anything is published with them: the work may be killed."""
+    models = library.models
+    if name := models.names[Channel.VISUAL]:
+        await library.spaces.begin(Channel.VISUAL, models.embedder.model, name)
+    if (name := models.names[Channel.TRANSCRIPT]) and models.text_embedder is not None:
+        for channel in (Channel.TRANSCRIPT, Channel.SUMMARY):
+            await library.spaces.begin(channel, models.text_embedder.model, name)
+
+
 async def _catch_up_others(library: Library, done: set[tuple[str, str, int]], bars: Bars) -> list[Filled]:
     from heimdex.wiring import open_named
 

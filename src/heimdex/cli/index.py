@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heimdex.cli.catch_up import catch_up, fill_bars
+from heimdex.cli.catch_up import catch_up, fill_bars, name_models
 from heimdex.cli.exits import ExitCode
 from heimdex.cli.output import plain, remark, say, say_json
 from heimdex.cli.start import start
@@ -77,6 +77,7 @@ async def _run(settings: Settings, paths: list[Path], as_json: bool, priority: i
     from heimdex.wiring import open_library
 
     async with open_library(settings) as library:
+        await name_models(library)
         with json_lines() if as_json else progress_bar() as on_event:
             report = await library.index.run(paths, on_event, priority=priority, work=work)
         with fill_bars(quiet=as_json) as bars:

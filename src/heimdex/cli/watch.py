@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from heimdex.cli.catch_up import name_models
 from heimdex.cli.output import remark
 from heimdex.cli.start import start
 from heimdex.cli.worker import Lines
@@ -49,6 +50,7 @@ async def _watch(settings: Settings, roots: list[Path], *, work: bool, as_json: 
             there = await asyncio.to_thread(os.path.lexists, root)
             if not there and not await library.inventory.files_below(root):
                 raise BadRequest(f"There is no {root}.", remedy="Name folders that are there, or were when indexed.")
+        await name_models(library)
         worker = await library.index.worker(lines)
         stopping = asyncio.Event()
 

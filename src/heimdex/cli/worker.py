@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from heimdex.cli.catch_up import name_models
 from heimdex.cli.index import describe, line
 from heimdex.cli.output import remark, say, say_json
 from heimdex.cli.start import start
@@ -66,6 +67,7 @@ async def _work(settings: Settings, *, drain: bool, as_json: bool) -> None:
     from heimdex.wiring import open_library
 
     async with open_library(settings, stop_if_last=True) as library:
+        await name_models(library)
         working = await library.index.worker(Lines(as_json=as_json))
         stop_on_signals(working)
         if not drain:
