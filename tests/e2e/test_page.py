@@ -32,7 +32,12 @@ def complaints(page: Page, served: Any) -> Iterator[list[str]]:
     found: list[str] = []
     page.on("pageerror", lambda error: found.append(str(error)))
     page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
-    page.on("request", lambda request: found.append(request.url) if not request.url.startswith(served.url) else None)
+    page.on(
+        "request",
+        lambda request: (
+            found.append(request.url) if not request.url.removeprefix("blob:").startswith(served.url) else None
+        ),
+    )
     page.goto(served.url)
     yield found
     assert found == []

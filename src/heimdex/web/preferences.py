@@ -39,6 +39,7 @@ class PreferencesOut(BaseModel):
 
     weights: dict[str, float]
     in_force: dict[str, WeighedOut]
+    settings: dict[str, float]
     presets: dict[str, dict[str, float]]
 
 
@@ -78,6 +79,7 @@ async def _told(library: Library) -> PreferencesOut:
     return PreferencesOut(
         weights=_named(saved),
         in_force={channel.value: WeighedOut.of(weighed) for channel, weighed in in_force.items()},
+        settings=_named(weigh(library.search.config.weights, {}, {}).values),
         presets={name: _named(weights) for name, weights in PRESETS.items()},
     )
 

@@ -1,8 +1,12 @@
 // The page: the address says what is searched and what is played, the rest follows from it.
 
 import * as api from "/ui/api.js";
+import * as filters from "/ui/filters.js";
+import * as picture from "/ui/picture.js";
 import * as player from "/ui/player.js";
 import { card, element, note } from "/ui/show.js";
+import * as tags from "/ui/tags.js";
+import * as weights from "/ui/weights.js";
 
 const EXAMPLES = ["red car", "빨간 자동차", "black dog", "two spoons of honey"];
 
@@ -12,15 +16,25 @@ const [form, query, results, notes, summary] = [at("form"), at("query"), at("res
 let answer = null;
 let current = -1;
 let running = null;
+let further = null; // asks for the page behind a cursor
 
 const mode = () => form.elements.mode.value;
 const cards = () => [...results.querySelectorAll(".card")];
 
 // --- searching
 
+/** Everything that stands beside the words. */
+function options(includeWeak) {
+  const weighed = weights.ignoresSaved() ? { use_saved_preferences: false } : { weights: weights.wanted() };
+  return { mode: mode(), include_weak: includeWeak, ...weighed, ...filters.options() };
+}
+
 function run(text, { includeWeak = false } = {}) {
-  document.title = `${text} · heimdex`;
-  return show(text, includeWeak, (signal) => api.search(text, { mode: mode(), includeWeak, signal }));
+  document.title = `${text || "A picture"} · heimdex`;
+  const look = picture.chosen();
+  const asked = options(includeWeak);
+  if (look) return show(text, includeWeak, (signal) => api.searchPicture(look, text, { ...asked, signal }));
+  return show(text, includeWeak, (signal) => api.search(text, { ...asked, signal }), (cursor) => api.search(text, { ...asked, cursor }));
 }
 
 /** More moments that look like one; the query stays where it is, to come back to. */
@@ -30,7 +44,7 @@ function alike(hit) {
   return show("", true, (signal) => api.similar(hit.scene_id, { signal }));
 }
 
-async function show(text, includeWeak, ask) {
+async function show(text, includeWeak, ask, onward = null) {
   running?.abort();
   running = new AbortController();
   const { signal } = running;
@@ -38,6 +52,8 @@ async function show(text, includeWeak, ask) {
   current = -1;
   document.body.classList.remove("at-rest");
   notes.replaceChildren();
+  further = onward;
+  at("more").hidden = true;
   const waiting = setTimeout(showWaiting, 150);
   try {
     answer = await ask(signal);
@@ -62,24 +78,57 @@ function showWaiting() {
 
 function showAnswer(text, includeWeak) {
   const hits = answer.results;
-  results.replaceChildren(
-    ...hits.map((hit, index) => {
-      const button = card(hit, text);
-      button.addEventListener("click", () => play(index));
-      return element("li", {}, button);
-    }),
-  );
+  results.replaceChildren(...hits.map((hit, index) => entry(hit, index, text)));
+  at("more").hidden = !further || !answer.next_cursor;
   showSummary(hits);
   const lines = [];
-  if (answer.degraded) lines.push(note("bad", "Part of the search did not answer; this is what the rest found.", element("span", {}, answer.degraded_reasons.join(", "))));
+  if (answer.degraded) lines.push(note("bad", "Part of the search did not answer; this is what the rest found.", element("span", {}, answer.degraded_reasons.map(inWords).join(", "))));
   if (!hits.length) lines.push(nothing(text, includeWeak));
   for (const notice of answer.notices) lines.push(note("info", notice));
   notes.replaceChildren(...lines);
 }
 
+function entry(hit, index, text) {
+  const button = card(hit, text);
+  button.addEventListener("click", () => play(index));
+  return element("li", {}, button);
+}
+
+/** The next page, below the ones before; the focus goes to its first moment. */
+async function more() {
+  const button = at("more");
+  button.disabled = true;
+  try {
+    const next = await further(answer.next_cursor);
+    const from = answer.results.length;
+    answer = { ...answer, results: [...answer.results, ...next.results], next_cursor: next.next_cursor };
+    results.append(...next.results.map((hit, index) => entry(hit, from + index, answer.query)));
+    showSummary(answer.results);
+    button.hidden = !answer.next_cursor;
+    cards()[from]?.focus();
+  } catch (error) {
+    notes.append(note("bad", error.message, element("span", {}, error.remedy ?? "")));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+const LOSSES = {
+  clip: "pictures", visual: "pictures", rerank: "pictures", text: "the meaning of words", transcript: "the meaning of what is said",
+  summary: "descriptions", lexical: "exact words", without: "what should not be seen", stale: "an older embedding was used", preferences: "saved weights",
+};
+const HOW = { timeout: "too slow", unavailable: "not there", auth: "refused", invalid: "gave nonsense", error: "failed" };
+
+/** clip_timeout -> pictures: too slow */
+function inWords(reason) {
+  const [what, how] = [reason.slice(0, reason.indexOf("_")), reason.slice(reason.indexOf("_") + 1)];
+  return LOSSES[what] ? `${LOSSES[what]}${HOW[how] ? `: ${HOW[how]}` : ""}` : reason;
+}
+
 function showSummary(hits) {
   const { used, requested, reason } = answer.mode;
-  const found = hits.length === 1 ? "1 moment" : `${hits.length} moments`;
+  const some = answer.next_cursor ? "The first " : "";
+  const found = hits.length === 1 ? "1 moment" : `${some}${hits.length} moments`;
   const how = { recall: "pictures and words searched", rerank: "words searched, pictures put in order", skip: "only words searched" }[used];
   summary.replaceChildren(
     element("strong", {}, hits.length ? found : "No moment"),
@@ -91,7 +140,9 @@ function showSummary(hits) {
 
 function nothing(text, includeWeak) {
   const box = element("div", { class: "nothing" }, element("h2", {}, "No good match"));
-  box.append(element("p", {}, `Nothing in this library clearly shows or says “${text}”.`));
+  const where = filters.filter() ? "What the filters admit" : "Nothing in this library";
+  const what = text ? `${filters.filter() ? "does not clearly show or say" : "clearly shows or says"} “${text}”` : "looks like that picture";
+  box.append(element("p", {}, `${where} ${what}.`));
   if (!includeWeak) {
     const more = element("button", { type: "button", class: "quiet" }, "Show the nearest scenes anyway");
     more.addEventListener("click", () => run(text, { includeWeak: true }));
@@ -129,6 +180,7 @@ function address(hit = null) {
   const parts = new URLSearchParams();
   if (query.value.trim()) parts.set("q", query.value.trim());
   if (mode() !== "auto") parts.set("mode", mode());
+  filters.toAddress(parts);
   if (hit) parts.set("v", hit.video_id);
   const time = hit ? `#t=${hit.start_s.toFixed(3)},${hit.end_s.toFixed(3)}` : "";
   return `/?${parts}${time}`;
@@ -140,6 +192,7 @@ async function follow() {
   query.value = text;
   const wanted = [...form.elements.mode].find((option) => option.value === (parts.get("mode") ?? "auto"));
   if (wanted) wanted.checked = true;
+  filters.fromAddress(parts);
   const time = /^#t=([\d.]+)(?:,([\d.]+))?/.exec(location.hash);
   const id = parts.get("v");
   if (!text) rest();
@@ -187,11 +240,24 @@ async function showLibrary() {
 
 function submit() {
   const text = query.value.trim();
-  if (!text) return query.focus();
+  if (!text && !picture.chosen()) return query.focus();
   history.pushState(null, "", address());
   query.blur();
   run(text);
 }
+
+/** What stands beside the words changed: search again if there is something to search for. */
+function changed() {
+  if (query.value.trim() || picture.chosen()) submit();
+  else if (!at("results").children.length) rest();
+}
+
+function toggle(panel, button, open = at(panel).hidden) {
+  at(panel).hidden = !open;
+  at(button).setAttribute("aria-expanded", String(open));
+}
+
+const PANELS = { filters: "open-filters", weights: "open-weights" };
 
 /** Move the focus through the grid as the eye would. */
 function step(key) {
@@ -207,8 +273,14 @@ function step(key) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const { key, target } = event;
-  const typing = target instanceof HTMLInputElement;
-  if (key === "/" && target !== query) {
+  const typing = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
+  const panel = Object.keys(PANELS).find((name) => at(name).contains(target));
+  if (key === "Escape" && panel) {
+    toggle(panel, PANELS[panel], false);
+    at(PANELS[panel]).focus();
+    return;
+  }
+  if (key === "/" && !(typing && target.type !== "checkbox" && target.type !== "radio")) {
     event.preventDefault();
     query.select();
     query.focus();
@@ -252,6 +324,12 @@ at("copy").addEventListener("click", async () => {
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = "Copy link"), 1500);
 });
+at("more").addEventListener("click", more);
+for (const [panel, button] of Object.entries(PANELS)) at(button).addEventListener("click", () => toggle(panel, button));
+filters.start(changed);
+picture.start(changed);
+tags.start(() => filters.showTags());
 addEventListener("popstate", follow);
 showLibrary();
+weights.start(changed);
 follow();

@@ -1,6 +1,7 @@
 // Plays one moment: starts where it starts, stops visibly where it ends.
 
-import { clock, isPhoto, label, marked, receipt } from "/ui/show.js";
+import { clock, isPhoto, label, marked, receipt, told } from "/ui/show.js";
+import * as tags from "/ui/tags.js";
 
 const at = (id) => document.getElementById(id);
 const [stage, video, photo, ended, unplayable] = [at("stage"), at("video"), at("photo"), at("ended"), at("unplayable")];
@@ -14,10 +15,12 @@ export function open(hit, query, { hasPrevious, hasNext }) {
   at("about-title").textContent = hit.title;
   at("about-time").textContent = isPhoto(hit) ? "photo" : `${clock(hit.start_s)} – ${clock(hit.end_s)}  ·  ${(hit.end_s - hit.start_s).toFixed(1)} s`;
   at("about-snippet").replaceChildren(hit.snippet ? marked(hit.snippet, query) : "");
+  at("about-told").textContent = told(hit);
   at("about-why").replaceChildren(receipt(hit));
   at("previous").disabled = !hasPrevious;
   at("next").disabled = !hasNext;
   at("similar").hidden = !hit.scene_id;
+  tags.show(hit.video_id);
   load(hit);
 }
 

@@ -5,7 +5,7 @@ import { scrub } from "/ui/scrub.js";
 export const CHANNELS = {
   visual: { word: "seen", why: "The picture fits" },
   transcript: { word: "said", why: "What is said means it" },
-  summary: { word: "told", why: "The summary fits" },
+  summary: { word: "told", why: "The description fits" },
   lexical: { word: "words", why: "The words are said" },
 };
 
@@ -61,6 +61,9 @@ export function reasons(hit) {
   return [...new Set(lines(hit).filter((match) => match.label !== "none").map((match) => match.channel))];
 }
 
+/** What is told about the picture, where that counts. */
+export const told = (hit) => hit.matched.find((match) => match.channel === "summary" && match.label !== "none")?.text ?? "";
+
 export function label(hit) {
   const made = element("span", { class: `label ${hit.label}` });
   made.append(element("i", { "aria-hidden": "true" }), hit.label === "none" ? "no match" : hit.label);
@@ -85,7 +88,7 @@ export function marked(text, query) {
 }
 
 export function card(hit, query) {
-  const image = element("img", { src: hit.thumbnail_url, alt: "", loading: "lazy", decoding: "async" });
+  const image = element("img", { src: hit.thumbnail_url, alt: `${hit.title} at ${clock(hit.start_s)}`, loading: "lazy", decoding: "async" });
   image.addEventListener("error", () => image.replaceWith(element("span", { class: "no-picture" }, "no picture")), { once: true });
   const then = (hit.then ?? []).map((step) => ` → ${clock(step.start_s)}`).join("");
   const time = isPhoto(hit) ? "photo" : `${clock(hit.start_s)} – ${clock(hit.end_s)}${then}`;
@@ -93,12 +96,14 @@ export function card(hit, query) {
   if (!isPhoto(hit)) scrub(picture, hit);
   const tags = element("span", { class: "tags" }, ...reasons(hit).map(tag));
   const text = element("span", { class: "snippet" });
-  if (hit.snippet) text.append(marked(hit.snippet, query));
+  const spoken = reasons(hit).some((channel) => channel === "transcript" || channel === "lexical");
+  if (hit.snippet && spoken) text.append(marked(hit.snippet, query));
+  const about = told(hit);
   const button = element(
     "button",
     { type: "button", class: "card", "aria-label": `${hit.rank}. ${hit.title}, ${time}, ${hit.label} match. ${hit.snippet}` },
     picture,
-    element("span", { class: "text" }, element("strong", {}, hit.title), tags, text),
+    element("span", { class: "text" }, element("strong", {}, hit.title), tags, text, about ? element("span", { class: "told" }, about) : ""),
   );
   return button;
 }
