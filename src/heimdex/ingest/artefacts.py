@@ -126,8 +126,12 @@ class Artefacts:
             return mark.read_text("utf-8") == library
         self._root.mkdir(parents=True, exist_ok=True)
         fresh = self._root / f"{_LIBRARY}.{os.getpid()}"
-        fresh.write_text(library, "utf-8")
-        fresh.replace(mark)
+        try:
+            fresh.write_text(library, "utf-8")
+            fresh.replace(mark)
+        except OSError:  # such as a full disk
+            fresh.unlink(missing_ok=True)
+            raise
         return True
 
     def sweep(self) -> int:

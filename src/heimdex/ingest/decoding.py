@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from heimdex.domain.jobs import FileOutcome, JobEnd, Lease, Status, Step
 from heimdex.domain.media import DecodedVideo, FileStamp, Reason, Segment
 from heimdex.ingest import fingerprint, hashing
 from heimdex.ingest.artefacts import Artefacts
+from heimdex.ingest.space import is_full
 from heimdex.ports import Catalogue, KnownFile, MediaDecoder, TranscriptReader
 from heimdex.ports.jobs import JobQueue
 
@@ -204,7 +204,7 @@ class FileDecoder:
                     raise MediaRejected(Reason.CHANGED_DURING_READ)
                 return self.artefacts.keep(staged, decoded, stamp.sha256, self.decoding)
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            if is_full(error):
                 raise MediaRejected(Reason.DISK_FULL) from None
             raise
 

@@ -18,7 +18,7 @@ from heimdex.ingest.files import Offered, find_videos
 from heimdex.ingest.outcomes import IndexEvent, IndexReport, Progress, weigh
 from heimdex.ingest.presence import Presence
 from heimdex.ingest.publishing import Publisher
-from heimdex.ingest.space import DiskSpace
+from heimdex.ingest.space import DiskSpace, is_full
 from heimdex.ingest.tidying import Tidying
 from heimdex.ingest.worker import Worker, WorkListener, WorkRules
 from heimdex.ports import Catalogue, Embedder, KnownFile, MediaDecoder, TextEmbedder, TranscriptReader
@@ -148,10 +148,16 @@ class IndexLibrary:
     async def _tidy(self) -> None:
         """Remove what killed runs left; note which videos have lost their keyframes."""
         await asyncio.to_thread(self._artefacts.sweep)
-        if self._tidying is not None:
+        if self._tidying is None:
+            return
+        try:
             found = await self._tidying.look()
-            await self._tidying.discard(found)
-            self._bare = frozenset(content.video_id for content in found.bare)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            return  # the work itself says so, and waits; the next run tidies
+        await self._tidying.discard(found)
+        self._bare = frozenset(content.video_id for content in found.bare)
 
     def _worker(self, listener: WorkListener) -> Worker:
         presence = Presence(self._workers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,3 +24,8 @@ class DiskSpace:
         if free >= self.least_bytes:
             return ""
         return f"{free / 1e6:.0f} MB are free in {self.folder}, {self.least_bytes / 1e6:.0f} MB are due"
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk, or somebody's share of it, has no room left: that passes, and is no fault of a file."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import threading
 import time
 from collections import Counter
@@ -33,13 +32,12 @@ from heimdex.ingest.decoding import FileDecoder, Stopped
 from heimdex.ingest.leases import HeldJob, HeldLeases
 from heimdex.ingest.presence import Presence
 from heimdex.ingest.publishing import Publisher
-from heimdex.ingest.space import DiskSpace
+from heimdex.ingest.space import DiskSpace, is_full
 from heimdex.ports.jobs import JobQueue
 from heimdex.telemetry import record
 
 T = TypeVar("T")
 _log = structlog.get_logger()
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 #: a failure that may pass is tried again after this, doubled each time, at most the second
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 5.0, 600.0
 #: a database that comes back in time and refuses the same result so often does not refuse it by accident
@@ -183,7 +181,7 @@ class Worker:
                 await self._give_back(lease, error.message)
             case MediaRejected():  # the one that is not about the file
                 await self._give_back(lease, error.message, delay_s=self._rules.poll_s)
-            case OSError() if error.errno in _FULL:
+            case OSError() if is_full(error):
                 await self._give_back(lease, "the disk is full", delay_s=self._rules.poll_s)
             case OSError():
                 return await self._put_off(lease, error.strerror or str(error), "Check the data folder.")
