@@ -114,6 +114,10 @@ class EmbeddingSettings(_Section):
         "auto",
         description="Model for the meaning of text; `auto` takes what `heimdex models use` chose, else what is there.",
     )
+    precision: Literal["auto", "fp32", "int8"] = Field(
+        "auto",
+        description="Arithmetic of the CLIP model; `auto` takes int8 where `heimdex models quantise` found it as good.",
+    )
     threads: int = Field(0, ge=0, description="Threads for inference; 0 takes what the machine has.")
     batch_size: int = Field(16, ge=1, le=256, description="Images embedded at once.")
     keys: SecretStr | None = Field(

@@ -186,7 +186,9 @@ async def open_named(settings: Settings, channel: Channel, name: str) -> AsyncIt
     opened: LocalEmbedder | LocalTextEmbedder
     if channel is Channel.VISUAL:
         folder = resolve_model(name, models_folder(settings))
-        opened = LocalEmbedder(folder, threads=embedding.threads, batch_size=embedding.batch_size)
+        opened = LocalEmbedder(
+            folder, threads=embedding.threads, batch_size=embedding.batch_size, precision=embedding.precision
+        )
     else:
         found = find_text_model(name, models_folder(settings))
         if isinstance(found, NoTextModel):
@@ -233,6 +235,7 @@ def open_clip(settings: Settings, in_use: NamedModel | None = None) -> AbstractA
         models_dir=models_folder(settings),
         threads=settings.embedding.threads,
         batch_size=settings.embedding.batch_size,
+        precision=settings.embedding.precision,
         discover=settings.calls_clip,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from heimdex.cli.follow import announce_change
 from heimdex.domain.errors import HeimdexError
 from heimdex.domain.query import Channel
 
@@ -39,6 +40,7 @@ async def catch_up(library: Library, bars: Bars) -> list[Filled]:
         changed = before is not None and before.model.space != filled.model.space
         if before and changed and filled.model.space not in left:
             await library.spaces.use(filled.channel, filled.model, instead_of=before.model)
+            announce_change(library.settings.data_dir)
     return done + await _catch_up_others(library, {filled.model.space for filled in done}, bars)
 
 

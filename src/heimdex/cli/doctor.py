@@ -166,16 +166,17 @@ async def _mend(settings: Settings) -> None:
 async def _picture_model(settings: Settings) -> str:
     import numpy as np
 
+    from heimdex.embedding.session import device_of
     from heimdex.wiring import open_clip
 
     async with open_clip(settings, (await _in_use(settings)).get(Channel.VISUAL)) as embedder:
         text = await embedder.embed_texts(["red car", "빨간 자동차"], timeout_s=_MODEL_TIMEOUT_S)
         image = await embedder.embed_images([np.zeros((32, 32, 3), np.uint8)], timeout_s=_MODEL_TIMEOUT_S)
-        model = embedder.model
+        model, providers = embedder.model, getattr(embedder, "providers", None)
     rows = np.concatenate([text, image])
     if rows.shape[1] != model.dim or np.abs(np.linalg.norm(rows, axis=1) - 1).max() > _NORM_TOLERANCE:
         raise NotWell(f"{model.model_id} makes vectors of a wrong kind", remedy="Fetch the model again.")
-    place = f" at {settings.clip_runpod_url}" if settings.clip_runpod_url else ""
+    place = f" on {device_of(providers())}" if providers else f" at {settings.clip_runpod_url}"
     notice = f" ({model.notice})" if model.notice else ""
     return f"{model.model_id}{place}, {model.dim}-d, unit vectors{notice}"
 

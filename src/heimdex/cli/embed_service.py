@@ -39,6 +39,7 @@ def embed_service(
     from heimdex.embedding.local import LocalEmbedder
     from heimdex.embedding.registry import resolve_model
     from heimdex.embedding.server import check_exposure, create_embedding_app
+    from heimdex.embedding.session import device_of
     from heimdex.wiring import revealed
 
     keys = parse_keys(revealed(settings.clip_runpod_secret), revealed(settings.embedding.keys) or "")
@@ -48,8 +49,9 @@ def embed_service(
         resolve_model(embedding.model, settings.data_dir / "models"),
         threads=embedding.threads,
         batch_size=embedding.batch_size,
+        precision=embedding.precision,
     )
-    device = embedder.providers()[0].removesuffix("ExecutionProvider").lower()
+    device = device_of(embedder.providers())
     remark(f"serving {embedder.model.model_id} on http://{host}:{port} ({device}); Ctrl-C stops it.")
     if embedder.model.notice:
         remark(embedder.model.notice)

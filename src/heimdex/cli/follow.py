@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heimdex.cli.warm import warm
@@ -14,14 +15,21 @@ if TYPE_CHECKING:
     from heimdex.wiring import InUse, Library
 
 _EVERY_S = 1.0
+_NOTE = "models.changed"
 #: searches that run keep the former models; no deadline that may be set is longer
 _GRACE_S = 60.0
 
 
+def announce_change(data_dir: Path) -> None:
+    """Tell a server over the same data directory to look which models are in use now."""
+    (data_dir / _NOTE).touch()
+
+
 @asynccontextmanager
 async def following(library: Library, *, every_s: float = _EVERY_S, grace_s: float = _GRACE_S) -> AsyncIterator[None]:
-    """Look each second which models are in use, and adopt others once they are in memory, while the body runs.
+    """Look each second whether other models are in use, and adopt them once they are in memory, while the body runs.
 
+    A database of its own is asked only after `announce_change`; one that other machines share is asked each second.
     Until then, and when they cannot be opened, the former ones go on answering. Those that were
     adopted here are closed ``grace_s`` after the next ones took over.
     """
@@ -38,16 +46,29 @@ class _Follower:
         self._grace_s = grace_s
         self._present: AsyncExitStack | None = None
         self._refused: object = None
+        self._announced = self._announcement()
 
     async def run(self, every_s: float) -> None:
         while True:
             await asyncio.sleep(every_s)
+            # an embedded database that somebody stopped must not be started by this
+            if self._library.settings.database_url is None:
+                announced = await asyncio.to_thread(self._announcement)
+                if announced == self._announced:
+                    continue
+                self._announced = announced
             try:
                 await self._look()
             except StoreUnavailable:  # the searches say so
                 continue
             except Exception as error:
                 _log().exception("the models in use could not be followed", error=type(error).__name__)
+
+    def _announcement(self) -> int:
+        try:
+            return (self._library.settings.data_dir / _NOTE).stat().st_mtime_ns
+        except OSError:
+            return 0
 
     async def _look(self) -> None:
         from heimdex.wiring import open_models

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from heimdex.cli.follow import announce_change
 from heimdex.cli.output import remark, say, say_json
 from heimdex.cli.running import find_server
 from heimdex.cli.start import start
@@ -121,6 +122,7 @@ def refuse_fixed(settings: Settings, channel: Channel, name: str) -> None:
 
 
 def _told(settings: Settings, channel: Channel, model: EmbeddingModel, pending: int, as_json: bool) -> None:
+    announce_change(settings.data_dir)
     server = find_server(settings.data_dir)
     if as_json:
         say_json({"channel": channel.value, "model": model.model_id, "revision": model.revision, "dim": model.dim,

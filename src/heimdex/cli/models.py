@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,7 @@ from heimdex.domain.errors import BadRequest, ModelInUse
 from heimdex.domain.query import Channel
 
 if TYPE_CHECKING:
+    from heimdex.embedding.precision import Fidelity, Part
     from heimdex.embedding.shelf import Shelved
     from heimdex.ports.spaces import Space
     from heimdex.settings import Settings
@@ -130,11 +133,51 @@ def verify(name: _Name, as_json: _AsJson = False) -> None:
     models_dir = _folder(start())
     known = find_known(name)
     folder = installed_folder(known, models_dir) if known else models_dir / name
-    model = asyncio.run(verify_model(folder, models_dir))
+    verified = asyncio.run(verify_model(folder, models_dir))
+    model = verified.model
     if as_json:
-        say_json({"model": model.model_id, "revision": model.revision, "dim": model.dim, "ok": True})
+        say_json({"model": model.model_id, "revision": model.revision, "dim": model.dim, "ok": True,
+                  "device": verified.device, "int8": _fidelity(verified.int8)})  # fmt: skip
+        return
+    say(f"{model.model_id} answers: {model.dim}-d, revision {model.revision}, on {verified.device}")
+    _show_fidelity(verified.int8)
+
+
+@app.command()
+def quantise(name: _Name, as_json: _AsJson = False) -> None:
+    """Make int8 copies of a CLIP model's graphs, and use those that answer like the originals.
+
+    \b
+    heimdex models quantise ViT-B-32__openai
+    HEIMDEX_EMBEDDING__PRECISION=fp32 heimdex search "red car"
+    """
+    from heimdex.embedding.fidelity import measure_fidelity
+    from heimdex.embedding.precision import quantise as make_copies
+    from heimdex.embedding.shelf import find_model
+
+    found = find_model(name, _folder(start()))
+    if found.kind != "clip" or found.folder is None or (found.known and found.known.built_in):
+        raise BadRequest(
+            f"{name} stays as it is: int8 pays for large CLIP models.", remedy="Name one from `heimdex models list`."
+        )
+    if not as_json:
+        remark("making the copies and comparing them; minutes for a large model.")
+    make_copies(found.folder)
+    fidelity = asyncio.run(measure_fidelity(found.folder))
+    if as_json:
+        say_json({"model": name, "int8": _fidelity(fidelity)})
     else:
-        say(f"{model.model_id} answers: {model.dim}-d, revision {model.revision}")
+        _show_fidelity(fidelity)
+
+
+def _fidelity(found: Mapping[Part, Fidelity]) -> dict[str, Any]:
+    return {part: asdict(each) | {"passes": each.passes} for part, each in found.items()}
+
+
+def _show_fidelity(found: Mapping[Part, Fidelity]) -> None:
+    for part, each in found.items():
+        say(f"  int8 {part}: least cosine {each.least_cosine:.4f}, {each.overlap:.0%} of the first ten places stay: "
+            f"{'used' if each.passes else 'not used'} with HEIMDEX_EMBEDDING__PRECISION=auto")  # fmt: skip
 
 
 @app.command()

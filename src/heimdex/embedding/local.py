@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +14,9 @@ from PIL import Image as PillowImage
 
 from heimdex.domain.errors import EmbedderTimeout, ModelInvalid
 from heimdex.embedding.bulkhead import QUERIES_AT_ONCE, Bulkhead
-from heimdex.embedding.folder import BRING_AGAIN, TEXTUAL_GRAPH, VISUAL_GRAPH, read_clip_folder
+from heimdex.embedding.folder import BRING_AGAIN, read_clip_folder
 from heimdex.embedding.pictures import as_picture
+from heimdex.embedding.precision import Precision, graph_file
 from heimdex.embedding.preprocess import preprocess
 from heimdex.embedding.rows import unit_rows
 from heimdex.embedding.session import Tower, tower
@@ -34,12 +36,13 @@ class LocalEmbedder:
     a query does not wait behind the keyframes of a film.
     """
 
-    def __init__(self, folder: Path, *, threads: int = 0, batch_size: int = 16) -> None:
+    def __init__(self, folder: Path, *, threads: int = 0, batch_size: int = 16, precision: Precision = "auto") -> None:
         """Read and check ``folder``. Raises ModelInvalid."""
         self._folder = read_clip_folder(folder)
         self._batch_size = batch_size
-        self._visual = tower(folder / VISUAL_GRAPH, threads)
-        self._textual = tower(folder / TEXTUAL_GRAPH, threads)
+        revision = self._folder.model.revision
+        self._visual = tower(graph_file(folder, "visual", precision, revision), threads)
+        self._textual = tower(graph_file(folder, "textual", precision, revision), threads)
         self._visual_worker = Bulkhead("image")
         self._textual_worker = Bulkhead("text", capacity=QUERIES_AT_ONCE)
         self._tokeniser: ClipTokeniser | None = None
@@ -85,11 +88,22 @@ class LocalEmbedder:
     def _images(self, pictures: list[PillowImage.Image], wanted: Callable[[], bool]) -> Matrix:
         graph, rows = self._visual, []
         _one_input(graph)
-        for batch in _batches(pictures, self._batch_size, graph.input_size(0)):
-            _still(wanted)
-            pixels = np.stack([preprocess(picture, self._folder.preprocessing) for picture in batch])
-            rows.append(self._run(graph, pixels, len(batch)))
+        batches = list(_batches(pictures, self._batch_size, graph.input_size(0)))
+        # the next pictures are scaled while these are embedded: Pillow and ONNX Runtime both let go of the interpreter
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="heimdex-scale") as beside:
+            ready = self._prepare(batches[0])
+            for number, batch in enumerate(batches):
+                _still(wanted)
+                pixels = ready
+                following = batches[number + 1 : number + 2]
+                coming = [beside.submit(self._prepare, each) for each in following]
+                rows.append(self._run(graph, pixels, len(batch)))
+                if coming:
+                    ready = coming[0].result()
         return np.concatenate(rows)
+
+    def _prepare(self, batch: list[PillowImage.Image]) -> NDArray[np.float32]:
+        return np.stack([preprocess(picture, self._folder.preprocessing) for picture in batch])
 
     def _run(self, graph: Tower, stacked: NDArray[Any], count: int) -> Matrix:
         """Run one batch; a graph that is fixed to N rows gets its last batch filled up with repeats."""

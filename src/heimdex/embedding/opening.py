@@ -15,6 +15,7 @@ from heimdex.domain.errors import EmbedderRejected, HeimdexError, ModelInvalid
 from heimdex.embedding.client import HttpEmbedder
 from heimdex.embedding.keys import parse_keys
 from heimdex.embedding.local import LocalEmbedder
+from heimdex.embedding.precision import Precision
 from heimdex.embedding.registry import resolve_model
 from heimdex.embedding.schemes import SchemeName
 from heimdex.embedding.wire import describe, read_model
@@ -38,6 +39,7 @@ async def open_embedder(
     models_dir: Path,
     threads: int = 0,
     batch_size: int = 16,
+    precision: Precision = "auto",
     discover: bool = True,
 ) -> AsyncIterator[Embedder]:
     """Yield the embedder: over HTTP when ``url`` is set, otherwise the folder that ``model`` means.
@@ -55,7 +57,8 @@ async def open_embedder(
         ModelInvalid: no such model. SettingsInvalid: an address or a key that cannot be.
     """
     if not url:
-        local = LocalEmbedder(resolve_model(model, models_dir), threads=threads, batch_size=batch_size)
+        folder = resolve_model(model, models_dir)
+        local = LocalEmbedder(folder, threads=threads, batch_size=batch_size, precision=precision)
         try:
             yield local
         finally:

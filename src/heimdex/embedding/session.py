@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -32,6 +33,16 @@ _MOST_THREADS = 16
 _FATAL_ONLY = 4
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A session, and what it says about itself: asked once, because each question costs as much as a small run."""
+
+    session: Any
+    #: of each input in the graph's order: name, type, shape
+    inputs: tuple[tuple[str, type[np.generic], tuple[Any, ...]], ...]
+    output: str
+
+
 class Tower:
     """One ONNX graph. Safe for several threads."""
 
@@ -39,22 +50,22 @@ class Tower:
         self.file = file
         self._threads = threads
         self._lock = threading.Lock()
-        self._session: Any = None
+        self._opened: _Opened | None = None
 
     @property
     def input_names(self) -> tuple[str, ...]:
         """Names of the graph's inputs, in its order."""
-        return tuple(each.name for each in self._open().get_inputs())
+        return tuple(name for name, _, _ in self._open().inputs)
 
     def input_size(self, axis: int) -> int | None:
         """Return the size that the first input is fixed to on ``axis``; None when the axis is dynamic."""
-        shape = self._open().get_inputs()[0].shape
+        _, _, shape = self._open().inputs[0]
         size = shape[axis] if axis < len(shape) else None
         return size if isinstance(size, int) and size > 0 else None
 
     def providers(self) -> tuple[str, ...]:
         """Return what the graph runs on, first choice first."""
-        return tuple(self._open().get_providers())
+        return tuple(self._open().session.get_providers())
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Return the first output as float32; inputs are cast to what the graph declares.
@@ -62,22 +73,37 @@ class Tower:
         Raises:
             ModelInvalid: the graph cannot be read, or fails on these shapes.
         """
-        session = self._open()
-        cast = {
-            each.name: inputs[each.name].astype(_DTYPES.get(each.type, np.float32), copy=False)
-            for each in session.get_inputs()
-        }
+        opened = self._open()
+        cast = {name: inputs[name].astype(kind, copy=False) for name, kind, _ in opened.inputs}
         try:
-            output = session.run([session.get_outputs()[0].name], cast)[0]
+            output = opened.session.run([opened.output], cast)[0]
         except Exception as error:  # ONNX Runtime has no base class of its own
             raise ModelInvalid(f"{self.file} failed while it ran: {_first_line(error)}.", remedy=_FETCH_AGAIN) from None
         return np.asarray(output, dtype=np.float32)
 
-    def _open(self) -> Any:
-        with self._lock:
-            if self._session is None:
-                self._session = _new_session(self.file, self._threads)
-            return self._session
+    def _open(self) -> _Opened:
+        if self._opened is None:
+            with self._lock:
+                if self._opened is None:
+                    self._opened = _describe(_new_session(self.file, self._threads))
+        return self._opened
+
+
+def _describe(session: Any) -> _Opened:
+    inputs = tuple((i.name, _DTYPES.get(i.type, np.float32), tuple(i.shape)) for i in session.get_inputs())
+    return _Opened(session, inputs, session.get_outputs()[0].name)
+
+
+def device_of(providers: Sequence[str]) -> str:
+    """Return the first choice of a session in one word: ``cpu``, ``cuda``, ``coreml``, ``openvino``."""
+    return providers[0].removesuffix("ExecutionProvider").lower()
+
+
+def runs_on_cpu() -> bool:
+    """Whether nothing quicker than the CPU is present."""
+    import onnxruntime  # type: ignore[import-untyped]  # here: 0.8 s that most commands do not need
+
+    return not set(_PROVIDERS[:-1]) & set(onnxruntime.get_available_providers())
 
 
 _towers: WeakValueDictionary[tuple[Path, int, int], Tower] = WeakValueDictionary()
@@ -104,7 +130,7 @@ def thread_count(asked: int) -> int:
 
 
 def _new_session(file: Path, threads: int) -> Any:
-    import onnxruntime  # type: ignore[import-untyped]  # here: 0.8 s that most commands do not need
+    import onnxruntime  # here, as above
 
     onnxruntime.set_default_logger_severity(_FATAL_ONLY)
     options = onnxruntime.SessionOptions()

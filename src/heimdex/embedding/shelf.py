@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from heimdex.domain.errors import BadRequest, HeimdexError, ModelInvalid, NotFound
 from heimdex.embedding.checksum import file_sha256
+from heimdex.embedding.fidelity import measure_fidelity
 from heimdex.embedding.folder import BRING_AGAIN, read_clip_folder
 from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.lock import read_lock
+from heimdex.embedding.precision import PARTS, Fidelity, Part, int8_file
 from heimdex.embedding.registry import (
     Kind,
     KnownModel,
@@ -23,6 +26,7 @@ from heimdex.embedding.registry import (
     known_models,
     pocket_folder,
 )
+from heimdex.embedding.session import device_of
 from heimdex.embedding.text_local import TEXT_MODEL_FILE, LocalTextEmbedder, read_text_folder
 from heimdex.ports import EmbeddingModel
 
@@ -94,8 +98,19 @@ async def add_model(source: Path, models_dir: Path, *, name: str = "") -> Path:
     return await asyncio.to_thread(_copy_in, source, target)
 
 
-async def verify_model(folder: Path, models_dir: Path | None = None) -> EmbeddingModel:
-    """Compare a model with the lock file, open its graphs and let them answer; return what it is.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A model that answers."""
+
+    model: EmbeddingModel
+    #: such as ``cpu`` or ``cuda``
+    device: str
+    #: how near int8 copies come, where there are some
+    int8: Mapping[Part, Fidelity] = field(default_factory=dict)
+
+
+async def verify_model(folder: Path, models_dir: Path | None = None) -> Verified:
+    """Compare a model with the lock file, open its graphs and let them answer; measure int8 copies again.
 
     Raises:
         ModelInvalid: it is not what was downloaded, or cannot be used.
@@ -108,14 +123,15 @@ async def verify_model(folder: Path, models_dir: Path | None = None) -> Embeddin
             await text.embed_queries(_PROBE_TEXTS, timeout_s=_PROBE_TIMEOUT_S)
         finally:
             text.close()
-        return text.model
-    clip = LocalEmbedder(folder)
+        return Verified(text.model, device_of(text.providers()))
+    clip = LocalEmbedder(folder, precision="fp32")
     try:
         await clip.embed_texts(_PROBE_TEXTS[:2], timeout_s=_PROBE_TIMEOUT_S)
         await clip.embed_images([_PROBE_PICTURE], timeout_s=_PROBE_TIMEOUT_S)
     finally:
         clip.close()
-    return clip.model
+    copies = all(int8_file(folder, part).is_file() for part in PARTS)
+    return Verified(clip.model, device_of(clip.providers()), await measure_fidelity(folder) if copies else {})
 
 
 def remove_model(name: str, models_dir: Path) -> None:

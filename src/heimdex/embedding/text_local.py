@@ -101,6 +101,10 @@ class LocalTextEmbedder:
         """Return (len(texts), dim) float32 unit rows; what exceeds the model's length is cut off."""
         return await self._embed(self._passages, self._folder.passage_prefix, texts, timeout_s)
 
+    def providers(self) -> tuple[str, ...]:
+        """Return what the graph runs on, for `heimdex models verify` and `heimdex doctor`."""
+        return self._graph.providers()
+
     def close(self) -> None:
         """Drop what waits."""
         self._queries.close()

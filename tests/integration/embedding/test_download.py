@@ -243,7 +243,7 @@ async def test_a_folder_is_taken_in_after_it_has_answered(tmp_path: Path, models
     source = write_tiny_clip(tmp_path / "mine")
 
     assert await add_model(source, models) == models / "mine"
-    assert (await verify_model(models / "mine")).model_id == "mine"
+    assert (await verify_model(models / "mine")).model.model_id == "mine"
     with pytest.raises(BadRequest, match="already"):
         await add_model(source, models)
     (source / "visual/model.onnx").write_bytes(b"no graph")
@@ -260,7 +260,7 @@ async def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, models: Pat
 
 async def test_verify_compares_with_what_was_downloaded(hub: Hub, models: Path) -> None:
     folder = pull_model(MODEL, models, endpoint=hub.url)
-    assert (await verify_model(folder, models)).dim == 16
+    assert (await verify_model(folder, models)).model.dim == 16
 
     (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
     with pytest.raises(ModelInvalid, match=r"config\.json of tiny is not what was downloaded"):
@@ -268,7 +268,7 @@ async def test_verify_compares_with_what_was_downloaded(hub: Hub, models: Path) 
 
 
 async def test_text_models_are_verified_too(tmp_path: Path) -> None:
-    assert (await verify_model(write_tiny_text_model(tmp_path / "t"))).model_id == "tiny"
+    assert (await verify_model(write_tiny_text_model(tmp_path / "t"))).model.model_id == "tiny"
 
 
 def test_the_list_names_what_is_known_what_is_here_and_what_is_broken(tmp_path: Path, models: Path) -> None:
