@@ -69,7 +69,7 @@ def test_a_setting_that_names_a_model_is_not_overruled_in_silence(line: CommandL
 def test_a_killed_fill_goes_on_where_it_stopped(line: CommandLine) -> None:
     slow = line.with_settings(HEIMDEX_EMBEDDING__BATCH_SIZE="1")
     kills = 0
-    for wait_s in (1.2, 1.5, 1.8, 2.1):
+    for wait_s in (0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1):
         process = slow.start("reembed", "--model", "second")
         time.sleep(wait_s)
         kills += process.poll() is None

@@ -17,7 +17,7 @@ from heimdex.cli.exits import ExitCode
 from heimdex.cli.output import plain, remark, say, say_json
 from heimdex.cli.running import find_server
 from heimdex.cli.start import start
-from heimdex.domain.errors import HeimdexError
+from heimdex.domain.errors import HeimdexError, StoreUnavailable
 from heimdex.domain.query import Channel
 
 if TYPE_CHECKING:
@@ -133,11 +133,14 @@ async def _database(settings: Settings) -> str:
     return f"{kind} answers, pgvector {least} or newer, schema current, {scenes} scenes"
 
 
-async def _pictures(settings: Settings) -> str:
+async def _pictures(settings: Settings) -> Finding | str:
     from heimdex.wiring import open_spaces, open_tidying
 
-    async with open_spaces(settings) as store:
-        found = await open_tidying(settings, store).look(thorough=True)
+    try:
+        async with open_spaces(settings) as store:
+            found = await open_tidying(settings, store).look(thorough=True)
+    except StoreUnavailable:
+        return Finding("pictures", "optional", "not compared with the library, whose database does not answer")
     if found.is_foreign:
         raise NotWell(
             "the folder artefacts belongs to another library",

@@ -24,7 +24,7 @@ from heimdex.ingest import record
 _STAGING = ".staging"
 _RESULT = "decoded.json"
 #: names the library that the folder belongs to
-_LIBRARY = ".library"
+LIBRARY_MARK = ".library"
 
 
 class Result(NamedTuple):
@@ -121,11 +121,11 @@ class Artefacts:
 
     def belongs_to(self, library: str) -> bool:
         """Whether this folder is that library's; a folder of nobody becomes it."""
-        mark = self._root / _LIBRARY
+        mark = self._root / LIBRARY_MARK
         with contextlib.suppress(FileNotFoundError):
             return mark.read_text("utf-8") == library
         self._root.mkdir(parents=True, exist_ok=True)
-        fresh = self._root / f"{_LIBRARY}.{os.getpid()}"
+        fresh = self._root / f"{LIBRARY_MARK}.{os.getpid()}"
         try:
             fresh.write_text(library, "utf-8")
             fresh.replace(mark)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heimdex.domain.errors import BadRequest
+from heimdex.ingest.artefacts import LIBRARY_MARK
 
 #: what is looked at inside folders; a file that is named itself is always tried
 VIDEO_ENDINGS = frozenset(
@@ -79,12 +80,15 @@ def is_video(path: Path) -> bool:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Yield the visible files below ``folder``; each real folder is entered once, so loops end."""
+    """Yield the visible files below ``folder``; each real folder is entered once, so loops end.
+
+    The pictures that a library keeps are no photos of anybody: its artefact folder is left out.
+    """
     entered: set[tuple[int, int]] = set()
     for where, folders, files in os.walk(folder, followlinks=True):
         here = Path(where)
         status = here.stat()
-        if (status.st_dev, status.st_ino) in entered:
+        if (status.st_dev, status.st_ino) in entered or LIBRARY_MARK in files:
             folders.clear()
             continue
         entered.add((status.st_dev, status.st_ino))

@@ -110,6 +110,8 @@ class PostgresVectorSpaces:
         instead_of: EmbeddingModel | None = None,
     ) -> bool:
         expected = None if instead_of is None else relation_of(channel, instead_of)
+        if channel is Channel.TRANSCRIPT:
+            await self._prepare_summary(model, name)
 
         async def work(connection: Connection) -> bool:
             await connection.execute(_SQL["lock_publishing"], {"tenant": self._tenant})
@@ -120,6 +122,13 @@ class PostgresVectorSpaces:
             return True
 
         return await self._database.run(work)
+
+    async def _prepare_summary(self, model: EmbeddingModel, name: str) -> None:
+        """Make the space for what is told beside the one in use, which would stay in use without a successor."""
+        spaces = await self.all()
+        told = any(space.channel is Channel.SUMMARY for space in spaces)
+        if told and any(s.channel is Channel.TRANSCRIPT and s.model.space == model.space for s in spaces):
+            await self.begin(Channel.SUMMARY, model, name)
 
     async def _use(
         self,

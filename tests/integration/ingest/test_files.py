@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from heimdex.domain.errors import BadRequest
+from heimdex.ingest.artefacts import Artefacts
 from heimdex.ingest.files import find_videos, shown
 
 
@@ -25,6 +26,13 @@ def test_folders_are_walked_and_files_are_taken_as_they_are(tmp_path: Path) -> N
     offered = find_videos([tmp_path / "odd.bin", tmp_path / "b", tmp_path])
     assert offered.videos == (tmp_path / "odd.bin", tmp_path / "b/a.mkv", tmp_path / "b/z.MP4")
     assert offered.ignored == (tmp_path / "b/notes.txt",)
+
+
+def test_the_pictures_of_a_library_are_no_photos(tmp_path: Path) -> None:
+    touch(tmp_path / "clip.mp4", tmp_path / "data/artefacts/ab/0.jpg", tmp_path / "data/photo.jpg")
+    assert Artefacts(tmp_path / "data/artefacts").belongs_to("mine")
+
+    assert find_videos([tmp_path]).videos == (tmp_path / "clip.mp4", tmp_path / "data/photo.jpg")
 
 
 def test_links_that_lead_in_circles_end(tmp_path: Path) -> None:

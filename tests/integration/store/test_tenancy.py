@@ -10,6 +10,7 @@ from psycopg import sql
 
 from heimdex.domain.errors import NotFound, StoreUnavailable
 from heimdex.domain.ids import TenantId, uuid7
+from heimdex.domain.jobs import NewJob
 from heimdex.domain.query import Channel, SearchFilter
 from heimdex.ports import IndexedVideo, WordQuery
 from heimdex.store import Store, open_store
@@ -76,6 +77,8 @@ async def test_no_tenant_means_no_rows(store: Store, video: IndexedVideo) -> Non
 
 
 async def test_another_tenant_sees_no_rows_and_the_own_one_does(store: Store, video: IndexedVideo) -> None:
+    await store.jobs.enqueue([NewJob(Path("/waits.mp4"))], uuid7())
+    await store.jobs.pause(True)
     own = await counts(store.database, str(store.database.tenant))
     assert set((await counts(store.database, str(OTHER))).values()) == {0}
     assert {name for name, count in own.items() if count == 0} == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 
 from heimdex.domain.errors import DimensionMismatch
+from heimdex.domain.ids import SceneId
+from heimdex.domain.query import Channel
 from heimdex.ports import EmbeddingModel
 from heimdex.store.rows import (
+    candidates_of,
     check_vectors,
     copy_block,
     path_bytes,
@@ -80,3 +84,11 @@ def test_rows_that_are_not_unit_vectors_are_refused(row: list[float]) -> None:
 def test_rows_of_another_dimension_are_refused() -> None:
     with pytest.raises(DimensionMismatch):
         check_vectors(np.ones((1, 3), dtype=np.float32), MODEL)
+
+
+def test_a_similarity_that_is_no_number_is_left_out_and_the_others_lie_in_their_range() -> None:
+    rows = [(SceneId(UUID(int=n)), similarity, 1.5) for n, similarity in enumerate([1.0004, math.nan, -1.2])]
+
+    found = candidates_of(rows, Channel.VISUAL)
+
+    assert [(c.scene_id.int, c.raw, c.frame_s) for c in found] == [(0, 1.0, 1.5), (2, -1.0, 1.5)]
