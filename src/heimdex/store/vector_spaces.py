@@ -126,9 +126,9 @@ class PostgresVectorSpaces:
     async def _prepare_summary(self, model: EmbeddingModel, name: str) -> None:
         """Make the space for what is told beside the one in use, which would stay in use without a successor."""
         spaces = await self.all()
-        told = any(space.channel is Channel.SUMMARY for space in spaces)
-        if told and any(s.channel is Channel.TRANSCRIPT and s.model.space == model.space for s in spaces):
-            await self.begin(Channel.SUMMARY, model, name)
+        said = [s for s in spaces if s.channel is Channel.TRANSCRIPT and s.model.space == model.space]
+        if said and any(space.channel is Channel.SUMMARY for space in spaces):
+            await self.begin(Channel.SUMMARY, model, name or said[0].name)
 
     async def _use(
         self,
