@@ -152,10 +152,10 @@ def _most(worlds: np.ndarray, share: float) -> bool:
     return bool(worlds.mean() >= share)
 
 
-_PATIENT = SearchConfig(clip_timeout_s=600.0, channel_timeout_s=600.0, deadline_s=600.0)
+PATIENT = SearchConfig(clip_timeout_s=600.0, channel_timeout_s=600.0, deadline_s=600.0)
 
 
-def _settings(pairs: Sequence[str], config: SearchConfig) -> SearchConfig:
+def with_settings(pairs: Sequence[str], config: SearchConfig) -> SearchConfig:
     for name, _, value in (pair.partition("=") for pair in pairs):
         kind = type(getattr(config, name))
         config = replace(config, **{name: kind(value)})
@@ -175,8 +175,8 @@ def main() -> int:
     for what, value, least, most in checked:
         print(f"  {what:58} {value:6.2f}  {least} to {most}: {'holds' if least <= value <= most else 'DOES NOT HOLD'}")
     cut_offs = calibrate(draw(replace(REFERENCE, queries=1000), CALIBRATION_SEED))
-    config = _settings(args.set, _PATIENT)
-    versus = None if args.versus is None else _settings(args.versus, config)
+    config = with_settings(args.set, PATIENT)
+    versus = None if args.versus is None else with_settings(args.versus, config)
     print(f"\nMRR and advantage of the product, 95 % intervals by video, {2 * args.queries} queries a world")
     heads = ("product (seen said both)", "over the guide", "over equal weights", "over one channel", "over --versus")
     print(f"{'':18} " + " ".join(f"{head:31}" for head in heads[: 4 + (versus is not None)]).rstrip())

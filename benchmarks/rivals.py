@@ -74,12 +74,19 @@ def _min_max(scores: Scores) -> Scores:
     return normalised
 
 
-def _fused(found: dict[str, Scores], weights: dict[str, float]) -> Scores:
-    """Return the weighted mean of min-max scores; absent is 0, a channel without a range does not count."""
+def _fused(found: dict[str, Scores], weights: dict[str, float], *, lone: float = 0.0) -> Scores:
+    """Return the weighted mean of min-max scores; absent is 0.
+
+    Args:
+        lone: score of a channel's hits that are all alike. The published 0 makes such a channel count nothing.
+    """
     total, shares = 0.0, 0.0
     candidates = np.zeros(next(iter(found.values())).shape, bool)
     for name, weight in weights.items():
         normalised = _min_max(found[name])
+        if lone:
+            alike = (normalised.max(axis=1, keepdims=True) <= 1e-6) & ~np.isnan(found[name])
+            normalised = np.where(alike, lone, normalised)
         counts = normalised.max(axis=1, keepdims=True) > 1e-6
         total = total + weight * normalised * counts
         shares = shares + weight * counts
@@ -88,7 +95,12 @@ def _fused(found: dict[str, Scores], weights: dict[str, float]) -> Scores:
 
 
 def guide(library: Library, seed: int, *, limit: int = _GUIDE_LIMIT) -> Ranks:
-    """Return ranks by the pipeline as published: one keyframe, its modes, text pool, cut before it reranks.
+    """Return ranks by the pipeline as published (`guide_scores`)."""
+    return ranks_of(guide_scores(library, seed, limit=limit), library.right)
+
+
+def guide_scores(library: Library, seed: int, *, limit: int = _GUIDE_LIMIT) -> Scores:
+    """Return scores by the pipeline as published: one keyframe, its modes, text pool, cut before it reranks.
 
     Args:
         limit: results kept before reranking: 10 as published, 500 as its text promises.
@@ -100,8 +112,7 @@ def guide(library: Library, seed: int, *, limit: int = _GUIDE_LIMIT) -> Ranks:
     spoken = {name: weight for name, weight in _GUIDE_WEIGHTS.items() if name != "visual"}
     skip = _fused(found, spoken)
     reranked = _guide_rerank(skip, pooled(library, "single"), limit)
-    scores = np.where((modes == 0)[:, None], recall, np.where((modes == 1)[:, None], reranked, skip))
-    return ranks_of(scores, library.right)
+    return np.where((modes == 0)[:, None], recall, np.where((modes == 1)[:, None], reranked, skip))
 
 
 def _guide_rerank(base: Scores, cosines: Scores, limit: int) -> Scores:
@@ -125,8 +136,12 @@ def tune_equal_weights(dev: Library) -> Choice:
 
 
 def equal_weights(library: Library, choice: Choice) -> Ranks:
+    return ranks_of(equal_weight_scores(library, choice), library.right)
+
+
+def equal_weight_scores(library: Library, choice: Choice) -> Scores:
     pooling, names = choice
-    return ranks_of(_fused(channels(library, pooling), dict.fromkeys(names, 1.0)), library.right)
+    return _fused(channels(library, pooling), dict.fromkeys(names, 1.0), lone=1.0)
 
 
 def tune_single(dev: Library) -> Choice:

@@ -30,7 +30,9 @@ def draw_intents(kinds: Sequence[str], seed: int) -> list[Intent]:
     answers: dict[str, list[Intent]] = {}
     shares: dict[str, list[int]] = {}
     for needs, mode, confidence, visual, transcript, both, count in rows:
-        intent = Intent(Mode(mode), confidence, "drawn", Prior(visual, transcript, both))
+        total = visual + transcript + both  # written down to two places
+        prior = Prior(visual / total, transcript / total, both / total)
+        intent = Intent(Mode(mode), confidence, "drawn", prior)
         answers.setdefault(needs, []).append(intent)
         shares.setdefault(needs, []).append(count)
     drawn = []

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer

@@ -42,6 +42,10 @@ class Prior:
     both: float
 
 
+#: nothing is known
+UNIFORM = Prior(1 / 3, 1 / 3, 1 / 3)
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """The router's decision for one query."""

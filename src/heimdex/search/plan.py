@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from heimdex.domain.query import Channel, Intent, Mode, Prior, Router, SearchRequest
+from heimdex.domain.query import UNIFORM, Channel, Intent, Mode, Prior, Router, SearchRequest
 from heimdex.ranking.pool_frames import Pooling
 from heimdex.search.weights import GUIDE_WEIGHTS, Weights, weigh
 
 #: What CLIP is worth when the answer is surely seen, surely said, or both.
-_VISUAL_SHARE = Prior(visual=0.70, transcript=0.05, both=0.40)
-_SPOKEN_SHARE = Prior(visual=0.05, transcript=0.70, both=0.40)
-_TOLD_SHARE = Prior(visual=0.25, transcript=0.25, both=0.20)
+_VISUAL_SHARE = Prior(visual=0.80, transcript=0.02, both=0.50)
+_SPOKEN_SHARE = Prior(visual=0.02, transcript=0.80, both=0.50)
+_TOLD_SHARE = Prior(visual=0.40, transcript=0.10, both=0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Plan:
     rerank_pool: Literal["union", "text"] | None
     #: whether weights follow the query and the evidence: the router decided and nobody chose weights
     adapts: bool = False
+    #: what the router thinks the query seeks
+    prior: Prior = UNIFORM
 
     @property
     def visual_retrieves(self) -> bool:
@@ -117,8 +119,13 @@ def make_plan(
     if adapts:
         weights = follow_prior(weights, intent.prior)
         if pool == "union":
-            clip_weight = min(1.0, clip_weight * _factor(_VISUAL_SHARE, intent.prior))
-    return Plan(mode, weights, given, skipped, clip_weight, pool, adapts)
+            clip_weight = clip_share(clip_weight, intent.prior)
+    return Plan(mode, weights, given, skipped, clip_weight, pool, adapts, intent.prior)
+
+
+def clip_share(weight: float, prior: Prior) -> float:
+    """Return CLIP's weight in the blend, moved towards how likely the answer is seen; at most 1."""
+    return min(1.0, weight * _factor(_VISUAL_SHARE, prior))
 
 
 def follow_prior(weights: Mapping[Channel, float], prior: Prior) -> dict[Channel, float]:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from heimdex.domain.ids import SceneId
 from heimdex.domain.query import Channel, Mode
 from heimdex.domain.results import Candidate, Label
+from heimdex.ranking.belief import emphasised, relief, updated
 from heimdex.ranking.fuse import Fused, Ranking, fuse_min_max, fuse_rrf
 from heimdex.ranking.labels import CutOffs, label_cosine
 from heimdex.ranking.rerank import Outcome, Reranked, rerank
 from heimdex.ranking.trust import trusted, trusted_clip_weight
 from heimdex.search import log_lines
 from heimdex.search.losses import Loss
-from heimdex.search.plan import Plan, SearchConfig, settled_weights
+from heimdex.search.plan import Plan, SearchConfig, clip_share, follow_prior, settled_weights
 from heimdex.search.retrieve import Answered, Question, score_pool
 from heimdex.telemetry import record
 
@@ -51,8 +52,10 @@ async def rank(
         if visual is None or visual.loss is not None:
             return _fused_only(answered, without_clip, config)
         weights = settled_weights(plan, clip_answered=True)
-        best = best_labels(question, answered) if plan.adapts else {}
-        return _fused_only(answered, trusted(weights, best), config)
+        if plan.adapts:
+            weights, _ = _adapted(plan, config, answered)
+            weights = trusted(weights, best_labels(question, answered))
+        return _fused_only(answered, weights, config)
 
     texts: dict[Channel, Answered] = {c: answer for c, answer in answered.items() if c is not Channel.VISUAL}
     try:
@@ -70,6 +73,17 @@ async def rank(
 def _fused_only(answered: Mapping[Channel, Answered], weights: Mapping[Channel, float], config: SearchConfig) -> Ranked:
     fused = _fuse(answered, weights, config)
     return Ranked(fused.order, fused, None, {}, ())
+
+
+def _adapted(
+    plan: Plan, config: SearchConfig, answered: Mapping[Channel, Answered]
+) -> tuple[dict[Channel, float], float]:
+    """Return the weights of the channels and of CLIP in the blend, as what was found makes the prior look now."""
+    found = {channel: relief(channel, answer.raw) for channel, answer in answered.items()}
+    reliefs = {channel: seen for channel, seen in found.items() if seen is not None}
+    prior = updated(plan.prior, reliefs)
+    weights = emphasised(follow_prior(plan.given.values, prior), reliefs)
+    return weights, clip_share(config.rerank_clip_weight, prior)
 
 
 def best_labels(question: Question, answered: Mapping[Channel, Answered]) -> dict[Channel, Label]:
@@ -96,6 +110,7 @@ async def _rerank(
     started = time.perf_counter()
     clip_weight = plan.clip_weight
     if plan.adapts:
+        weights, clip_weight = _adapted(plan, config, answered)
         best = best_labels(question, answered)
         words_found = bool(answered[Channel.LEXICAL].candidates) if Channel.LEXICAL in answered else False
         clip_weight = trusted_clip_weight(clip_weight, best, words_found=words_found)
