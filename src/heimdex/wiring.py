@@ -13,7 +13,7 @@ from heimdex.domain.errors import ModelInvalid
 from heimdex.domain.query import Channel, Mode
 from heimdex.embedding.local import LocalEmbedder
 from heimdex.embedding.opening import open_embedder
-from heimdex.embedding.registry import AUTO, POCKET, resolve_model
+from heimdex.embedding.registry import AUTO, POCKET, pocket_model_id, resolve_model
 from heimdex.embedding.text_choice import NoTextModel, find_text_model
 from heimdex.embedding.text_local import LocalTextEmbedder
 from heimdex.ingest.artefacts import Artefacts
@@ -204,7 +204,11 @@ def clip_name(settings: Settings, in_use: NamedModel | None) -> str:
     """Return what the CLIP model of this process is opened by."""
     if settings.embedding.model != AUTO:
         return settings.embedding.model
-    return POCKET if in_use is None else in_use.name or in_use.model.model_id
+    if in_use is None:
+        return POCKET
+    if not in_use.name and in_use.model.model_id == pocket_model_id():  # indexed before names were noted
+        return POCKET
+    return in_use.name or in_use.model.model_id
 
 
 def name_of(folder: Path, settings: Settings) -> str:

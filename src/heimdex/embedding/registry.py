@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -65,6 +66,12 @@ def default_model(kind: Kind) -> KnownModel:
 def pocket_folder() -> Path:
     """Return the folder of the built-in model."""
     return Path(str(resources.files("heimdex.embedding"))) / POCKET
+
+
+@cache
+def pocket_model_id() -> str:
+    """Return what vectors of the built-in model are noted under."""
+    return str(json.loads((pocket_folder() / "config.json").read_text("utf-8"))["model_id"])
 
 
 def installed_folder(model: KnownModel, models_dir: Path) -> Path:
