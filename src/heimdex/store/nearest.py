@@ -24,7 +24,7 @@ from heimdex.store.vector_index import index_of
 
 _SQL = load_queries("nearest")
 #: what a step of the index costs, in vectors that an exact scan compares meanwhile (docs/why/scale.md)
-_STEP_COST = 10
+_STEP_COST = 30
 #: candidates that the index keeps for each row that is wanted, and the most that pgvector allows
 _CANDIDATES_PER_ROW = 4
 _MOST_CANDIDATES = 1000

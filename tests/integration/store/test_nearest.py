@@ -105,7 +105,7 @@ async def test_the_index_finds_what_is_nearest_with_and_without_a_filter(large: 
 
     assert await recall(large, EVERYTHING) >= 0.99
     assert await recall(large, most) >= 0.99
-    assert await recall(large, speaking) >= 0.99
+    assert await recall(large, speaking, limit=5) >= 0.99
     assert await recall(large, EVERYTHING, limit=40, queries=10) >= 0.97
 
 
@@ -113,7 +113,7 @@ async def test_nothing_that_the_filter_turns_away_comes_through_the_index(large:
     for within in (SearchFilter(folders=tuple(Path(f"/videos/{n}") for n in range(3))), SearchFilter(has_speech=False)):
         admitted = set(await large.right(1, within, limit=10_000))
         for seed in range(5):
-            found = await large.found(seed, within)
+            found = await large.found(seed, within, limit=5)
             assert not found.exhaustive
             assert set(scenes(found)) <= admitted
 
@@ -121,7 +121,7 @@ async def test_nothing_that_the_filter_turns_away_comes_through_the_index(large:
 async def test_the_search_really_reads_the_index(large: Large) -> None:
     wanted = Wanted(
         tenant=large.store.database.tenant, channel=Channel.VISUAL, relation=RELATION,
-        query=vector_text(half(1, 0)[0]), limit=10, within=EVERYTHING, exact_below=0,
+        query=vector_text(half(1, 0)[0]), limit=5, within=EVERYTHING, exact_below=0,
     )  # fmt: skip
 
     async def counted(connection: Connection) -> int:
@@ -170,15 +170,15 @@ async def test_a_scan_that_would_come_back_short_gives_way_to_an_exact_one(large
     """The filter admits enough, but all of it far from the query, where the index never gets to."""
     query = half(1, 3)[0]
     spread = half(40_000, 8)
-    far = spread[spread @ query < -0.6][:1000]
+    far = spread[spread @ query < -0.5][:1300]
     behind = made_up_video([""] * len(far), path=Path("/behind/a.mp4"), visual=list(far[:, np.newaxis]),
                            meaning_model=None)  # fmt: skip
     await large.publish(behind)
     within = SearchFilter(folders=(Path("/behind"),))
 
-    found = await large.found(3, within)
+    found = await large.found(3, within, limit=5)
     assert found.exhaustive
-    assert scenes(found) == await large.right(3, within)
+    assert scenes(found) == await large.right(3, within, limit=5)
     assert not (await large.found(3)).exhaustive
 
 
