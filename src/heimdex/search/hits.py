@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from heimdex.domain.errors import StoreTimeout
 from heimdex.domain.ids import SceneId
@@ -55,8 +56,7 @@ async def make_hits(
     blended = ranked.reranked.blended if ranked.reranked else {}
     found: list[Hit] = []
     kept: list[Hit] = []
-    for start in range(0, len(order), _STEP):
-        step = order[start : start + _STEP]
+    while step := list(islice(order, _STEP)):
         details = await _details(index, [scene for scene, _ in step], deadline)
         for scene, score in step:
             if scene not in details:  # removed while we searched
@@ -86,11 +86,12 @@ async def _details(index: SceneIndex, scenes: Sequence[SceneId], deadline: Deadl
         raise StoreTimeout("The database stopped answering in mid-search.", remedy="Try again.") from None
 
 
-def _possible(request: SearchRequest, order: Ranking, evidence: Evidence, *, words_lost: bool) -> Ranking:
-    """Return the scenes that can be hits; decided without reading their transcripts."""
-    if not request.include_weak:
-        order = [(scene, score) for scene, score in order if evidence.may_count(scene)]
-    if evidence.spoken.required and not words_lost:  # a quoted phrase must have been said
-        speaking = evidence.found.get(Channel.LEXICAL, {})
-        order = [(scene, score) for scene, score in order if scene in speaking]
-    return order
+def _possible(
+    request: SearchRequest, order: Ranking, evidence: Evidence, *, words_lost: bool
+) -> Iterator[tuple[SceneId, float]]:
+    """Yield the scenes that can be hits, best first, as far as they are asked for; no transcript is read for it."""
+    speaking = evidence.found.get(Channel.LEXICAL, {})
+    must_speak = bool(evidence.spoken.required) and not words_lost  # a quoted phrase must have been said
+    for scene, score in order:
+        if (request.include_weak or evidence.may_count(scene)) and not (must_speak and scene not in speaking):
+            yield scene, score
