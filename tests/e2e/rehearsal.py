@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import shutil
 import signal
@@ -160,8 +159,12 @@ def roomy_disk(folder: Path) -> Iterator[Callable[[str], None]]:
     mount = shutil.which("mount")
     assert mount
     subprocess.run([mount, "-t", "tmpfs", "-o", "size=8g", "tmpfs", str(folder)], check=True)
+
+    def resize(size: str) -> None:
+        subprocess.run([mount, "-o", f"remount,size={size}", str(folder)], check=True)
+
     try:
-        yield lambda size: subprocess.run([mount, "-o", f"remount,size={size}", str(folder)], check=True) and None
+        yield resize
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -218,8 +221,16 @@ async def _pass_on(set_up: Stage, reader: asyncio.StreamReader, writer: asyncio.
     await asyncio.gather(copy(reader, back, late=True), copy(there, writer, late=False))
 
 
-def stop_and_go(processes: list[psutil.Process], number: int) -> None:
-    """Send SIGSTOP or SIGCONT to all of them."""
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, number)
+@contextlib.contextmanager
+def broken_database(set_up: Stage) -> Iterator[None]:
+    """Kill the library's PostgreSQL, and let it not start again: its control file is away until the end."""
+    control = set_up.data / "postgres" / "global" / "pg_control"
+    away = control.with_name("pg_control.away")
+    control.rename(away)
+    try:
+        for process in set_up.databases():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        yield
+    finally:
+        away.rename(control)
