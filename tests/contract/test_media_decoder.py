@@ -237,3 +237,41 @@ def test_truncated_before_the_first_frame_is_truncated_or_no_media(decoder: Medi
     stub.write_bytes(whole.read_bytes()[:4000])  # its index lies at the end
 
     assert rejected(decoder, stub, tmp_path) in {Reason.NOT_MEDIA, Reason.TRUNCATED, Reason.NO_FRAMES}
+
+
+def tell(source: Path, target: Path, chapters: list[tuple[float, float, str]], **metadata: str) -> Path:
+    """Copy a video with chapters and text about the whole."""
+    with av.open(source) as given, av.open(target, "w") as made:
+        stream = given.streams.video[0]
+        copy = made.add_stream_from_template(stream)
+        made.metadata.update(metadata)
+        made.set_chapters(
+            [
+                {"id": number, "start": round(start * 1000), "end": round(end * 1000), "time_base": Fraction(1, 1000),
+                 "metadata": {"title": title}}
+                for number, (start, end, title) in enumerate(chapters)
+            ]
+        )  # fmt: skip
+        for packet in given.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                made.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_chapters_and_text_about_the_whole_are_told(decoder: MediaDecoder, tmp_path: Path, ending: str) -> None:
+    clip = two_shots(tmp_path / "clip.mp4")
+    chapters = [(0.0, 2.0, "아침 식사"), (2.0, 3.0, "Chapter 2"), (3.0, 99.0, "Leaving home")]
+    told = tell(clip, tmp_path / f"told.{ending}", chapters, title="Our holiday", comment="Filmed on Jeju")
+    decoded = decode(decoder, told, tmp_path)
+
+    end_s = decoded.facts.duration_s
+    assert [(each.text, each.source) for each in decoded.descriptions] == [
+        ("Our holiday", "container"), ("Filmed on Jeju", "container"), ("아침 식사", "chapter"),
+        ("Leaving home", "chapter"),
+    ]  # fmt: skip
+    spans = [(each.span.start_s, each.span.end_s) for each in decoded.descriptions]
+    assert spans == [pytest.approx(span) for span in ((0, end_s), (0, end_s), (0, 2), (3, end_s))]
+    (tmp_path / "again").mkdir()
+    assert decode(decoder, clip, tmp_path / "again").descriptions == ()

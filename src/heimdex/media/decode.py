@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from heimdex.domain.errors import MediaRejected
 from heimdex.domain.media import DecodedVideo, Reason
-from heimdex.media import photo, probe, subtitles, tracks
+from heimdex.media import photo, probe, subtitles, told, tracks
 from heimdex.media.journey import Journey
 from heimdex.media.reel import Reel
 from heimdex.media.rules import AUDIO, DecodeRules
@@ -87,6 +87,7 @@ def _result(
     heard = sound is not None and sound.duration_s > 0
     return DecodedVideo(
         facts, tuple(scenes), subtitles.segments(texts, duration_s=end_s),
+        told.descriptions(container, start_s=probe.clock_start_s(container) or 0.0, duration_s=end_s),
         audio=sound.path if sound is not None and heard else None, sprites=journey.sprites,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ from heimdex.media.answer import Answer
 from heimdex.media.rules import AUDIO, DecodeRules
 
 #: of the decoding itself: scenes made by another version are made again
-_VERSION = 2
+_VERSION = 3
 STALL_S = 120.0
 _HEARTBEAT_S = 0.5
 _KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "LANG", "LC_ALL")
