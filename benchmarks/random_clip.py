@@ -129,6 +129,14 @@ def write_random_clip(folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
+def write_product(file: Path) -> Path:
+    """Write the graph of one matrix product, ``a`` times ``b``."""
+    a, b, c = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", "n"]) for name in ("a", "b", "c"))
+    graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"])], "product", [a, b], [c])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), file)
+    return file
+
+
 def picture_flop() -> int:
     """Return the floating-point operations of the matrix products for one picture (two a multiply-add)."""
     tokens = (SIZE_PX // PATCH_PX) ** 2 + 1
