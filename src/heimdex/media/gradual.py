@@ -11,6 +11,8 @@ from heimdex.media.signature import Signature, contrast, difference
 
 #: luma contrast under which a frame shows nothing
 FLAT = 0.025
+#: and under which it shows nothing even in between black and white: fog still has more
+FEATURELESS = 0.012
 #: mean luma of the colours that pictures fade to: black and white, of either range
 DARK, BRIGHT = 0.10, 0.87
 #: a step to or from a blank frame that is no fading
@@ -29,7 +31,7 @@ class _Window:
     most_residual: float
 
 
-_WINDOWS = (_Window(0.5, 0.10, 0.20), _Window(1.0, 0.12, 0.24), _Window(2.0, 0.15, 0.15))
+_WINDOWS = (_Window(0.5, 0.09, 0.20), _Window(1.0, 0.095, 0.24), _Window(2.0, 0.11, 0.15))
 _LONGEST_S = max(window.span_s for window in _WINDOWS)
 #: correlation of the ends' luma above which they show the same thing (moved, lit otherwise)
 _MOST_CORRELATION = 0.65
@@ -116,7 +118,7 @@ class Dissolves:
         if start is None or middle is None or start is middle:
             return None
         change = difference(start, end)
-        if change < window.least_change or min(contrast(start), contrast(end)) < FLAT:
+        if change < window.least_change or _shows_nothing(start) or _shows_nothing(end):
             return None
         if _correlation(start, end) > _MOST_CORRELATION:
             return None
@@ -130,6 +132,11 @@ class Dissolves:
         """Return the tick nearest to a time, None when there is none within a tick and a half."""
         nearest = min(self._ticks, key=lambda s: abs(s.time_s - time_s))
         return nearest if abs(nearest.time_s - time_s) <= 1.5 * _TICK_S else None
+
+
+def _shows_nothing(signature: Signature) -> bool:
+    """Whether a frame cannot be the end of a dissolve: what fades into it or out of it is `Fades`' to find."""
+    return _is_blank(signature) or contrast(signature) < FEATURELESS
 
 
 def _is_blank(signature: Signature) -> bool:
