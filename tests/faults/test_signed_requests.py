@@ -93,8 +93,9 @@ async def test_keys_rotate_under_load_without_a_failed_request(local: LocalEmbed
 
     async def more(key: str) -> None:
         target = answered[key] + 50
-        while answered[key] < target:  # noqa: ASYNC110 - the load tells by counting
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(60):
+            while answered[key] < target:  # noqa: ASYNC110 - the load tells by counting
+                await asyncio.sleep(0.005)
 
     async with served(app) as port:
         url = f"http://127.0.0.1:{port}"

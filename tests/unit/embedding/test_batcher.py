@@ -63,7 +63,7 @@ async def test_a_full_queue_refuses() -> None:
     tasks = await _begun(*(batcher.submit([word], timeout_s=60) for word in "abc"))
 
     with pytest.raises(Overloaded) as refused:
-        await batcher.submit(["d"], timeout_s=60)
+        await asyncio.wait_for(batcher.submit(["d"], timeout_s=60), 5)
     assert refused.value.reason == "queue_full"
     model.go.set()
     await asyncio.gather(*tasks)
@@ -79,7 +79,7 @@ async def test_what_would_be_answered_too_late_is_refused_when_it_comes() -> Non
 
     # one runs, two wait: its own would be the fourth second, and six tenths of its time are for that
     with pytest.raises(Overloaded) as refused:
-        await batcher.submit(["hurried"], timeout_s=6.0)
+        await asyncio.wait_for(batcher.submit(["hurried"], timeout_s=6.0), 5)
     assert refused.value.reason == "too_late"
     patient = await _begun(batcher.submit(["patient"], timeout_s=7.0))
     model.go.set()
