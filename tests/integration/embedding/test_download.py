@@ -20,6 +20,7 @@ from heimdex.embedding.folder import read_clip_folder
 from heimdex.embedding.lock import LOCK_FILE, read_lock
 from heimdex.embedding.registry import KnownModel, find_known
 from heimdex.embedding.shelf import add_model, list_models, remove_model, verify_model
+from heimdex.testing.command_line import CommandLine
 from heimdex.testing.tiny_models import write_tiny_clip, write_tiny_text_model
 
 MODEL = KnownModel("tiny", "clip", 16, "MIT", ("en",), "", repository="somebody/tiny")
@@ -33,6 +34,9 @@ class Hub:
         self.commit = "a" * 40
         self.breaks_after: int | None = None
         self.lies_about: str | None = None
+        self.repository = "somebody/tiny"
+        self.tokens: list[str | None] = []
+        self.hosts: set[str] = set()
         self.ranges: list[str] = []
         self.requests: list[str] = []
         hub = self
@@ -51,12 +55,16 @@ class Hub:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler, *, body: bool) -> None:
-        path = request.path.partition("?")[0]
+        # as a proxy it is asked for whole addresses
+        host, _, path = request.path.partition("?")[0].removeprefix("http://").partition("/")
+        path = f"/{path}"
+        self.hosts.add(host)
         self.requests.append(path)
-        if path.startswith("/api/models/somebody/tiny/revision/"):
+        self.tokens.append(request.headers.get("Authorization"))
+        if path.startswith(f"/api/models/{self.repository}/revision/"):
             self._send(request, json.dumps(self._listing()).encode(), {"Content-Type": "application/json"}, body=body)
             return
-        prefix = f"/somebody/tiny/resolve/{self.commit}/"
+        prefix = f"/{self.repository}/resolve/{self.commit}/"
         file = self.folder / path.removeprefix(prefix)
         if not path.startswith(prefix) or not file.is_file():
             request.send_error(404)
@@ -78,7 +86,7 @@ class Hub:
                 digest = "0" * 64 if name == self.lies_about else hashlib.sha256(content).hexdigest()
                 entry["lfs"] = {"sha256": digest, "size": len(content), "pointerSize": 100}
             siblings.append(entry)
-        return {"id": "somebody/tiny", "sha": self.commit, "siblings": siblings, "tags": [], "private": False}
+        return {"id": self.repository, "sha": self.commit, "siblings": siblings, "tags": [], "private": False}
 
     def _send(self, request: BaseHTTPRequestHandler, content: bytes, headers: dict[str, str], *, body: bool) -> None:
         start, asked = 0, request.headers.get("Range")
@@ -299,3 +307,20 @@ def test_a_model_is_removed_by_its_name_only(tmp_path: Path, models: Path) -> No
             remove_model(name, models)
     with pytest.raises(BadRequest):
         remove_model("pocket", models)
+
+
+def test_the_command_honours_the_hubs_own_variables(hub: Hub, tmp_path: Path) -> None:
+    hub.repository = "immich-app/ViT-B-32__openai"
+    line = CommandLine(tmp_path / "data")
+    mirror = line.with_settings(HF_ENDPOINT=hub.url, HF_TOKEN="hf_secret", HF_HOME=str(tmp_path / "home"))
+    proxied = mirror.with_settings(HF_ENDPOINT="http://hub.invalid", HTTP_PROXY=hub.url, NO_PROXY="")
+
+    offline = mirror.with_settings(HF_HUB_OFFLINE="1").run("models", "pull", "ViT-B-32__openai", code=1)
+    assert "offline" in offline.stderr.lower()
+    assert hub.requests == []
+    assert mirror.json("models", "pull", "ViT-B-32__openai")["kind"] == "clip"
+    assert "Bearer hf_secret" in hub.tokens
+    assert hub.hosts == {""}
+    assert proxied.json("models", "pull", "ViT-B-32__openai")["kind"] == "clip"
+    assert hub.hosts == {"", "hub.invalid"}
+    assert mirror.json("models", "verify", "ViT-B-32__openai")["device"] == "cpu"

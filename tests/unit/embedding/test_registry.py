@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heimdex.domain.errors import ModelInvalid
-from heimdex.embedding.registry import default_model, find_known, known_models, pocket_folder, resolve_model
+from heimdex.embedding.registry import Kind, default_model, find_known, known_models, pocket_folder, resolve_model
 from heimdex.embedding.text_choice import NoTextModel, find_text_model
 
 DEFAULT = "XLM-Roberta-Base-ViT-B-32__laion5b_s13b_b90k"
@@ -29,6 +29,12 @@ def test_every_model_says_where_it_comes_from_and_under_which_licence() -> None:
         assert model.licence
         assert model.languages
         assert sum(map(bool, (model.repository, model.package, model.built_in))) == 1
+
+
+@pytest.mark.parametrize("kind", ["clip", "text"])
+def test_a_default_may_be_used_for_anything(kind: Kind) -> None:
+    assert default_model(kind).licence in {"MIT", "Apache-2.0"}
+    assert {"en", "ko"} <= set(default_model(kind).languages)
 
 
 def test_a_model_is_found_by_its_repository_too() -> None:
