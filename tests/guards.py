@@ -67,7 +67,7 @@ def passes(root: Path, tests: Sequence[str], *, timeout_s: float | None = _TIMEO
                 running.kill()
             return False
     if running.returncode not in (0, 1):
-        raise SystemExit(f"pytest could not run {' '.join(tests)}:\n{said}")
+        raise SystemExit(f"pytest ended with {running.returncode}, running {' '.join(tests)}:\n{said}")
     return running.returncode == 0
 
 

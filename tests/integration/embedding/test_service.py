@@ -340,6 +340,38 @@ async def test_a_service_that_keeps_failing_is_left_alone() -> None:
     assert len(asked) <= 12
 
 
+async def test_one_with_less_time_does_not_wait_for_the_question_of_another() -> None:
+    async def hang(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    client = HttpEmbedder("http://service", [KEY], transport=httpx.MockTransport(hang))
+    patient = asyncio.ensure_future(client.discover(timeout_s=4))
+    await asyncio.sleep(0)
+    with pytest.raises(EmbedderUnavailable, match="timed out"):
+        await client.embed_texts(["car"], timeout_s=0.05)
+
+    assert not patient.done()
+    patient.cancel()
+    await client.aclose()
+
+
+async def test_a_first_attempt_that_hangs_leaves_time_for_another() -> None:
+    asked = 0
+
+    async def hang_once(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await asyncio.sleep(3600)
+        return _good(request)
+
+    client = HttpEmbedder("http://service", [KEY], model=MODEL, transport=httpx.MockTransport(hang_once))
+
+    assert (await client.embed_texts(["car"], timeout_s=2.5)).shape == (1, 2)
+    assert asked == 2
+
+
 async def test_all_attempts_together_keep_the_time() -> None:
     async def sleep(_: httpx.Request) -> httpx.Response:
         await asyncio.sleep(3600)

@@ -18,6 +18,11 @@ async def test_work_in_time_gives_its_result_or_its_error() -> None:
         await within(5.0, fails())
 
 
+async def test_work_that_takes_longer_is_not_waited_for() -> None:
+    with pytest.raises(TimeoutError):
+        await within(0.01, asyncio.sleep(2.0))
+
+
 async def test_work_that_ignores_its_cancellation_is_left_behind() -> None:
     released = asyncio.Event()
     ended = asyncio.Event()
@@ -30,6 +35,7 @@ async def test_work_that_ignores_its_cancellation_is_left_behind() -> None:
                 continue
         ended.set()
 
+    asyncio.get_running_loop().call_later(3.0, released.set)  # who waits for it all the same gets its result
     with pytest.raises(TimeoutError):
         await within(0.01, stubborn())
     assert not ended.is_set()
