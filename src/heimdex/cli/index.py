@@ -54,6 +54,8 @@ def index(
     """
     from heimdex.ingest.files import find_videos
 
+    if fast and enqueue:
+        raise typer.BadParameter("whoever works through the queue decides that: HEIMDEX_INGEST__FAST=1 heimdex worker")
     settings = start()
     if fast:
         settings = settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"fast": True})})

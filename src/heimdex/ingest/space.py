@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+_ROOMY_BYTES = 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class DiskSpace:
@@ -17,13 +19,20 @@ class DiskSpace:
 
     def shortage(self) -> str:
         """Return what is missing, as a sentence for people; empty when there is room."""
-        place = self.folder
-        while not place.exists() and place != place.parent:
-            place = place.parent
-        free = shutil.disk_usage(place).free
+        free = self._free()
         if free >= self.least_bytes:
             return ""
         return f"{free / 1e6:.0f} MB are free in {self.folder}, {self.least_bytes / 1e6:.0f} MB are due"
+
+    def is_roomy(self) -> bool:
+        """Whether there is so much room that a file which finds none asks for more than one file may."""
+        return self._free() >= max(self.least_bytes, _ROOMY_BYTES)
+
+    def _free(self) -> int:
+        place = self.folder
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        return shutil.disk_usage(place).free
 
 
 def is_full(error: BaseException) -> bool:

@@ -40,8 +40,8 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 #: a failure that may pass is tried again after this, doubled each time, at most the second
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 5.0, 600.0
-#: a database that comes back in time and refuses the same result so often does not refuse it by accident
-_STORE_FAILURES = 5
+#: a database that is there and refuses one result so often does not refuse it by accident; nor does a disk
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ class Worker:
         self._news: list[asyncio.Event] = []
         self._noticed = ""
         self._store_failures: Counter[JobId] = Counter()
+        self._full: Counter[JobId] = Counter()
 
     def stop(self) -> None:
         """Take no further job and give back those in work."""
@@ -176,10 +177,14 @@ class Worker:
         match error:
             case StoreFull():
                 await self._give_back(lease, error.message, delay_s=self._rules.poll_s)
-            case StoreUnavailable() if self._store_failures[lease.job.job_id] < _STORE_FAILURES:
+            case StoreUnavailable() if self._store_failures[lease.job.job_id] < _TRIES:
                 self._store_failures[lease.job.job_id] += 1
                 await self._give_back(lease, error.message)
-            case MediaRejected():  # the one that is not about the file
+            case MediaRejected():  # the disk is full, unless this file alone writes more than one may
+                self._full[lease.job.job_id] += 1
+                is_roomy = await asyncio.to_thread(self._space.is_roomy)
+                if is_roomy and self._full[lease.job.job_id] > _TRIES:
+                    return await self._fail(lease, error.message, "It needs more space than one file may take.")
                 await self._give_back(lease, error.message, delay_s=self._rules.poll_s)
             case OSError() if is_full(error):
                 await self._give_back(lease, "the disk is full", delay_s=self._rules.poll_s)

@@ -283,16 +283,26 @@ async def test_a_file_that_changes_while_it_is_decoded_is_not_published(world: W
     assert statuses(await world.index()) == {"a.mp4": Status.INDEXED}
 
 
-async def test_a_full_disk_halts_the_run_until_there_is_space(world: World) -> None:
+async def test_a_full_disk_halts_the_run_until_there_is_space(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.video("a.mp4")
     world.video("b.mp4")
     world.decoder.rejects["a.mp4"] = Reason.DISK_FULL
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
     loop = asyncio.get_running_loop()
     run = asyncio.create_task(world.index())
     loop.call_later(0.4, world.decoder.rejects.clear)
 
     assert set(statuses(await run).values()) == {Status.INDEXED}
     assert any("no space left" in event.notice for event in world.events)
+
+
+async def test_a_file_that_alone_finds_no_space_fails_in_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.video("a.mp4")
+    world.video("b.mp4")
+    world.decoder.rejects["a.mp4"] = Reason.DISK_FULL
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 40))
+
+    assert statuses(await world.index()) == {"a.mp4": Status.FAILED, "b.mp4": Status.INDEXED}
 
 
 async def test_nothing_begins_while_the_disk_is_nearly_full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
