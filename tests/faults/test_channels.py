@@ -86,7 +86,8 @@ async def test_broken_words_leave_the_meaning_and_the_pictures(stack: Stack) -> 
         answer = await stack.search(QUERY, mode="recall")
 
     assert answer["degraded_reasons"] == ["lexical_error"]
-    assert {match["channel"] for hit in answer["results"] for match in hit["matched"]} == {"visual", "transcript"}
+    matched = {match["channel"] for hit in answer["results"] for match in hit["matched"]}
+    assert matched == {"visual", "transcript", "summary"}  # the titles of the demo's files are descriptions
 
 
 def renamed_scoring(name: str) -> tuple[sql.Composed, sql.Composed]:
@@ -135,7 +136,8 @@ async def test_a_similarity_that_is_no_number_drops_its_row_and_nothing_else(sta
 
 async def test_no_channel_at_all_is_503(stack: Stack) -> None:
     stack.patience(channel_s=0.3)
-    with locked(stack, space(stack, Channel.VISUAL), space(stack, Channel.TRANSCRIPT), sql.Identifier("scene")):
+    spaces = [space(stack, channel) for channel in (Channel.VISUAL, Channel.TRANSCRIPT, Channel.SUMMARY)]
+    with locked(stack, *spaces, sql.Identifier("scene")):
         answer = await stack.http.post("/search", json={"query": QUERY, "mode": "recall"})
 
     assert answer.status_code == 503
