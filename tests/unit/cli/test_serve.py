@@ -30,7 +30,7 @@ class Embedder:
 @contextlib.asynccontextmanager
 async def open_library(settings, stop_if_last):
     try:
-        yield types.SimpleNamespace(embedder=Embedder(), text_embedder=None, loads_clip=True)
+        yield types.SimpleNamespace(settings=settings, embedder=Embedder(), text_embedder=None, loads_clip=True)
     finally:
         Path(settings.data_dir, "closed").touch()
 
